@@ -1,0 +1,135 @@
+import type { Fact, Preview } from '../../../domain/connector.js';
+import type { ReadTransaction } from './postgres-export-client.js';
+import { checkColumns } from './postgres-export-columns.js';
+import { filterSummary, type ExportOrder } from './postgres-export-sql.js';
+
+const maxListed = 100;
+const notLookedAt = 'unknown; a query is not looked at before it is approved';
+
+type Where = { readonly file: string; readonly maxRows: number };
+
+/**
+ * Says what the export of a table would yield, from the catalogue alone. Nothing of the request reaches the planner, and no
+ * value of the filter the database: what depends on the rows that match would tell the requester about them before anyone approved.
+ */
+export async function previewTable(transaction: ReadTransaction, order: ExportOrder, where: Where): Promise<Preview> {
+  const { source, parameters } = order;
+  if (source.kind !== 'table') throw new TypeError('only a table is looked at before it is approved');
+  await checkColumns(transaction, order);
+  const types = await columnTypes(transaction, source);
+  const size = await tableSize(transaction, source);
+  const columns = parameters.columns ?? [];
+  const named = columns.slice(0, maxListed).map((name) => `${name} (${types.get(name) ?? 'unknown'})`);
+  const wholeTable = parameters.filter === undefined && parameters.limit === undefined;
+  return {
+    facts: [
+      { label: 'Source', value: `${source.schema}.${source.table} of ${order.target}` },
+      { label: 'Rows', value: rowsText(size, parameters.limit, parameters.filter !== undefined) },
+      { label: 'Columns', value: named.join(', ') + (columns.length > maxListed ? ` and ${columns.length - maxListed} more` : '') },
+      { label: 'Filter', value: filterSummary(order) },
+      ...(parameters.order_by === undefined
+        ? []
+        : [{ label: 'Order', value: parameters.order_by.map(({ column, direction }) => `${column} ${direction ?? 'asc'}`).join(', ') }]),
+      ...fileFacts(order, where),
+    ],
+    warnings: [
+      ...(parameters.limit === undefined ? [`No row limit: every matching row is exported, up to ${where.maxRows}.`] : []),
+      ...(wholeTable ? ['No filter: the whole table is exported.'] : []),
+      ...(wholeTable && size !== undefined && size > where.maxRows ? [`Likely to fail: the target allows at most ${where.maxRows} rows.`] : []),
+      ...columnWarnings(columns),
+    ],
+  };
+}
+
+/** Says what is known of the export of a query from its text alone: to plan or describe it could already run functions of it. */
+export function previewSelect(order: ExportOrder, where: Where): Preview {
+  const { source, parameters } = order;
+  if (source.kind !== 'select') throw new TypeError('a table has no query');
+  const { limit } = parameters;
+  return {
+    facts: [
+      { label: 'Source', value: `a query on ${order.target}` },
+      { label: 'Rows', value: limit === undefined ? notLookedAt : `at most ${count(limit)}; how many is ${notLookedAt}` },
+      { label: 'Columns', value: notLookedAt },
+      ...fileFacts(order, where),
+    ],
+    warnings: [
+      ...(limit === undefined ? [`No row limit: every row of the query is exported, up to ${where.maxRows}.`] : []),
+      ...columnWarnings(namesIn(source.sql)),
+    ],
+  };
+}
+
+const count = (rows: number): string => rows.toLocaleString('en-US');
+
+const fileFacts = (order: ExportOrder, where: Where): readonly Fact[] => [
+  { label: 'Format', value: order.format === 'csv' ? 'CSV' : 'JSON Lines' },
+  { label: 'File', value: where.file },
+];
+
+/** How many rows, from the size of the whole table and the limit, never from what matches. */
+function rowsText(size: number | undefined, limit: number | undefined, filtered: boolean): string {
+  const table = size === undefined ? 'a table whose size is unknown' : `about ${count(size)}`;
+  const which = limit !== undefined ? `at most ${count(limit)}` : filtered ? 'some' : 'all';
+  return `${which} of ${table}${filtered ? ', those that match the filter' : ''}`;
+}
+
+type Table = { readonly schema: string; readonly table: string };
+
+async function columnTypes(transaction: ReadTransaction, { schema, table }: Table): Promise<ReadonlyMap<string, string>> {
+  const rows = await transaction.query<{ name: string; type: string }>({
+    text: `select a.attname::text as name, format_type(a.atttypid, null) as type
+      from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+      where n.nspname = $1 and c.relname = $2 and a.attnum > 0 and not a.attisdropped`,
+    values: [schema, table],
+  });
+  return new Map(rows.map(({ name, type }) => [name, type]));
+}
+
+// What the last ANALYZE or VACUUM left in the catalogue. A view has no such number, and a table that was never looked at -1.
+async function tableSize(transaction: ReadTransaction, { schema, table }: Table): Promise<number | undefined> {
+  const [row] = await transaction.query<{ size: string }>({
+    text: `select c.reltuples::float8::text as size from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where n.nspname = $1 and c.relname = $2 and c.relkind in ('r', 'm', 'p', 'f')`,
+    values: [schema, table],
+  });
+  const size = Number(row?.size ?? -1);
+  return size >= 0 ? Math.round(size) : undefined;
+}
+
+// Every word of a query but literals and the types of casts.
+function namesIn(sql: string): readonly string[] {
+  const words = sql.replaceAll(/'(?:[^']|'')*'/g, ' ').replaceAll(/::\s*[A-Za-z_][A-Za-z0-9_]*/g, ' ');
+  return [...new Set(words.match(/[A-Za-z_][A-Za-z0-9_]*/g) ?? [])];
+}
+
+const kinds = [
+  {
+    what: 'payment data',
+    words: /^(card|cards|cardnumber|pan|iban|bic|cvv|cvc|creditcard|accountnumber|sortcode)$/,
+    pairs: /(credit|debit)_?card|account_(no|number)|card_/,
+  },
+  {
+    what: 'credentials',
+    words: /^(password|passwd|pwd|secret|token|apikey|otp|salt|privatekey|credential|credentials)$/,
+    pairs: /(api|private|access)_?key|password|secret/,
+  },
+  {
+    what: 'personal data',
+    words:
+      /^(name|firstname|lastname|surname|email|mail|phone|mobile|telephone|fax|address|street|zip|postcode|birthdate|birthday|dob|ssn|passport|nationality|gender|religion|ip|salary|diagnosis)$/,
+    pairs: /(first|last|full|user)_?name|e_?mail|phone|date_of_birth|birth_|national_id|tax_id|social_security/,
+  },
+  { what: 'free text that may hold anything', words: /^(note|notes|comment|comments|body|message|messages|description|remarks|text)$/, pairs: /free_?text/ },
+] as const;
+
+/** One warning a kind of sensitive data that the names of columns suggest. */
+export function columnWarnings(columns: readonly string[]): readonly string[] {
+  return kinds.flatMap(({ what, words, pairs }) => {
+    const found = columns.filter((column) => {
+      const name = column.replaceAll(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
+      return pairs.test(name) || name.split('_').some((word) => words.test(word));
+    });
+    return found.length === 0 ? [] : [`By name, ${found.slice(0, 20).join(', ')} ${found.length === 1 ? 'looks' : 'look'} like ${what}.`];
+  });
+}

@@ -1,0 +1,64 @@
+import type { ExecutionOutcome } from '../../domain/connector.js';
+import { CountersignError } from '../../domain/errors.js';
+import type { GrantState, GrantStore } from '../ports.js';
+import { openPrivateDatabase } from './private-database.js';
+
+type Row = { action_digest: string; state: 'started' | 'done'; attempt: number; outcome: string | null };
+
+/**
+ * The executor's store of consumed grants in one SQLite file; several executors may share it.
+ * A grant counts as consumed only when it is on the disk. Throws `internal-error` when the store cannot be written.
+ */
+export function openGrantStore(file: string): GrantStore {
+  // Every commit must be on the disk: a forgotten grant is one that runs twice.
+  const db = openPrivateDatabase(file, { timeoutMs: 10_000 });
+  db.exec(`CREATE TABLE IF NOT EXISTS grants (
+    action_id TEXT PRIMARY KEY NOT NULL,
+    action_digest TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('started', 'done')),
+    attempt INTEGER NOT NULL CHECK (attempt >= 1),
+    outcome TEXT,
+    started_at TEXT NOT NULL,
+    finished_at TEXT
+  ) STRICT, WITHOUT ROWID`);
+
+  const insert = db.prepare(
+    "INSERT INTO grants (action_id, action_digest, state, attempt, started_at) VALUES (?, ?, 'started', 1, ?) ON CONFLICT (action_id) DO NOTHING",
+  );
+  const select = db.prepare<[string], Row>('SELECT action_digest, state, attempt, outcome FROM grants WHERE action_id = ?');
+  const bump = db.prepare("UPDATE grants SET attempt = attempt + 1 WHERE action_id = ? AND state = 'started'");
+  const close = db.prepare("UPDATE grants SET state = 'done', outcome = ?, finished_at = ? WHERE action_id = ? AND state = 'started'");
+
+  const known = (actionId: string): Row => {
+    const row = select.get(actionId);
+    if (row === undefined) throw new CountersignError('internal-error', 'The grant store does not know this action.');
+    return row;
+  };
+  // Immediate transactions take the write lock first, so that what is read cannot change before it is written.
+  const beginNow = db.transaction((actionId: string, actionDigest: string, at: string) => {
+    const first = insert.run(actionId, actionDigest, at).changes === 1;
+    const row = known(actionId);
+    if (row.action_digest !== actionDigest) throw new CountersignError('grant-consumed', 'Another digest of this action was executed before.');
+    return { first, known: stateOf(row) };
+  });
+  const againNow = db.transaction((actionId: string) => {
+    bump.run(actionId);
+    return stateOf(known(actionId));
+  });
+  const finishNow = db.transaction((actionId: string, outcome: ExecutionOutcome) => {
+    close.run(JSON.stringify(outcome), outcome.finishedAt, actionId);
+    return stateOf(known(actionId)).outcome ?? outcome;
+  });
+
+  return {
+    // Async only so that a failure is a rejection: better-sqlite3 itself works synchronously.
+    begin: async ({ actionId, actionDigest, at }) => beginNow.immediate(actionId, actionDigest, at),
+    again: async (actionId) => againNow.immediate(actionId),
+    finish: async (actionId, outcome) => finishNow.immediate(actionId, outcome),
+    close: async () => void db.close(),
+  };
+}
+
+function stateOf(row: Row): GrantState {
+  return { state: row.state, attempt: row.attempt, ...(row.outcome === null ? {} : { outcome: JSON.parse(row.outcome) as ExecutionOutcome }) };
+}

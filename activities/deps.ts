@@ -1,0 +1,30 @@
+import type { Directory } from '../directory/port.js';
+import type { ConnectorDefinition } from '../domain/connector.js';
+import type { SigningKey, TrustedKeys } from '../domain/signing.js';
+import type { PolicyBundle } from '../policy/bundle.js';
+import type { Channel, Connector, EvidenceLog, GrantStore } from './ports.js';
+
+/** What the worker's activities work with. */
+export type WorkerDeps = {
+  readonly bundle: () => PolicyBundle;
+  readonly directory: Directory;
+  readonly connectors: ReadonlyMap<string, ConnectorDefinition>;
+  readonly channels: ReadonlyMap<Channel['kind'], Channel>;
+  readonly evidence: EvidenceLog;
+  readonly policyKey: SigningKey;
+  readonly trusted: TrustedKeys;
+  readonly timeZone: string;
+  readonly environment: string;
+  readonly newId: () => string;
+};
+
+/** What the executor's activities work with. It holds none of the keys that sign plans or decisions. */
+export type ExecutorDeps = {
+  readonly connectors: ReadonlyMap<string, Connector>;
+  readonly external: ReadonlyMap<string, ConnectorDefinition>;
+  readonly grants: GrantStore;
+  readonly executorKey: SigningKey;
+  readonly trusted: TrustedKeys;
+  readonly now: () => Date;
+  readonly newId: () => string;
+};

@@ -1,0 +1,185 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { heartbeat, cancellationSignal } from '@temporalio/activity';
+import { CompactSign } from 'jose';
+import type { ExecutorDeps } from '../deps.js';
+import { guarded } from '../failure.js';
+import { OneAtATime, requireWanted, stopSignal } from './attempts.js';
+import { compileSchemas, type RequireFit } from './parameters.js';
+import type { Connector, ConnectorContext } from '../ports.js';
+import type { ExecutorActivities } from '../types.js';
+import { connectorRef, type ConnectorDefinition, type ExecutionOutcome } from '../../domain/connector.js';
+import { CountersignError, type ErrorCode } from '../../domain/errors.js';
+import { verifyGrant, verifyRequest, type Grant, type GrantVerdict } from '../../domain/grant.js';
+import { boundOutcome } from '../../domain/outcome.js';
+import { permitPayload, permitType } from '../../domain/permit.js';
+import { requestDigest, type ActionRequest } from '../../domain/request.js';
+import { isPlan } from '../../domain/shapes.js';
+import { verify } from '../../domain/signing.js';
+
+// How often a target that is down is tried again before the action fails, and how long in between.
+const targetRetryMs = [500, 1_000, 2_000, 4_000, 8_000];
+// With these a connector says that another try is harmless.
+const tryAgain: ReadonlySet<ErrorCode> = new Set(['target-unavailable', 'execution-unclear']);
+const beatMs = 3_000;
+// An action that the executor dies of each time must not go on doing so for the whole life of its grant.
+const maxAttempts = 10;
+
+/** The executor's activities. They believe nothing that came through Temporal but signatures. */
+export function createExecutorActivities(deps: ExecutorDeps): ExecutorActivities {
+  const attempts = new OneAtATime();
+  const requireFit = compileSchemas([...[...deps.connectors.values()].map(({ definition }) => definition), ...deps.external.values()]);
+  return {
+    preview: guarded((input) => preview(deps, requireFit, input)),
+    execute: guarded(({ grant }) => attempts.run(grant.request.id, () => execute(deps, requireFit, grant))),
+    authorize: guarded((input) => authorize(deps, requireFit, input)),
+    settle: guarded(({ actionId, outcome }) => deps.grants.finish(actionId, boundOutcome(outcome, deps.now().toISOString()))),
+  };
+}
+
+async function preview(
+  deps: ExecutorDeps,
+  requireFit: RequireFit,
+  { request, signedRequest, signedPlan }: Parameters<ExecutorActivities['preview']>[0],
+): ReturnType<ExecutorActivities['preview']> {
+  const connector = connectorFor(deps, request.action);
+  // Whoever holds Temporal may leave out every member.
+  const asked = typeof signedRequest === 'string' ? await verifyRequest(request, signedRequest, deps.trusted) : 'not signed';
+  if (asked !== undefined) throw new CountersignError('request-unsigned', `The executor refused to look for this request: ${asked}.`);
+  const signed = await verify('plan', signedPlan, deps.trusted);
+  // A preview touches the target, so it too needs a plan that policy signed for this very request.
+  if (
+    typeof signed === 'string' ||
+    !isPlan(signed.content) ||
+    signed.content.outcome === 'deny' ||
+    signed.content.requestDigest !== requestDigest(request) ||
+    Date.parse(signed.content.expiresAt) <= deps.now().getTime()
+  )
+    throw new CountersignError('grant-invalid', 'The plan for this preview does not hold.');
+  if (request.connector.digest !== connectorRef(connector.definition).digest) throw new CountersignError('connector-mismatch');
+  requireFit(connector.definition, request);
+  connector.check(request);
+  if (connector.preview === undefined) return { facts: [], warnings: [] };
+  return withBeat(deps, cancellationSignal(), (context) => connector.preview!(request, context));
+}
+
+async function execute(deps: ExecutorDeps, requireFit: RequireFit, grant: Grant): Promise<ExecutionOutcome> {
+  const connector = connectorFor(deps, grant.request.action);
+  const verdict = await verified(deps, grant, connector.definition);
+  requireFit(connector.definition, grant.request);
+  const consumed = await deps.grants.begin({ actionId: grant.request.id, actionDigest: verdict.digest, at: deps.now().toISOString() });
+  if (!consumed.first) {
+    if (consumed.known.state === 'done' && consumed.known.outcome !== undefined) return consumed.known.outcome;
+    // It began before and nobody reported how it ended. Only a step that may safely run twice runs again.
+    if (!connector.definition.idempotent)
+      return deps.grants.finish(grant.request.id, unclear(deps, grant.request, 'An earlier attempt began and did not report how it ended.', connector));
+    const { attempt: count } = await deps.grants.again(grant.request.id);
+    if (count > maxAttempts)
+      return deps.grants.finish(grant.request.id, unclear(deps, grant.request, `It was begun ${maxAttempts} times and never came to an end.`, connector));
+  }
+  const outcome = await attempt(deps, connector, grant);
+  // What was given up and may run twice is asked for again, and then becomes clear.
+  if (outcome.status === 'cancelled' || (outcome.status === 'unknown' && connector.definition.idempotent)) requireWanted();
+  return deps.grants.finish(grant.request.id, boundOutcome(outcome, deps.now().toISOString()));
+}
+
+/**
+ * Runs the connector, again while its target is down or its end is unclear and a repetition counts once. After one unclear
+ * try only a success is clear: whatever else a later try comes to, the action ends as `unknown`, as does an error nobody foresaw.
+ */
+async function attempt(deps: ExecutorDeps, connector: Connector, grant: Grant): Promise<ExecutionOutcome> {
+  const finishedAt = () => deps.now().toISOString();
+  try {
+    connector.check(grant.request);
+  } catch (error) {
+    if (error instanceof CountersignError) return { status: 'failed', code: error.code, detail: error.detail, finishedAt: finishedAt() };
+    throw error;
+  }
+  return withBeat(deps, stopSignal(connector.definition.idempotent), async (context) => {
+    let unclearTry: string | undefined;
+    const clear = (outcome: ExecutionOutcome): ExecutionOutcome =>
+      unclearTry === undefined || outcome.status === 'succeeded' ? outcome : unclear(deps, grant.request, unclearTry, connector);
+    for (let tries = 0; ; tries += 1) {
+      if (context.signal.aborted) return clear({ status: 'cancelled', detail: 'It was stopped before it took effect.', finishedAt: finishedAt() });
+      try {
+        return clear(await connector.execute(grant.request, context));
+      } catch (error) {
+        if (!(error instanceof CountersignError))
+          return unclear(deps, grant.request, 'It failed in a way that nobody foresaw, so it may have taken effect.', connector);
+        const pauseMs = targetRetryMs[tries];
+        const tried = `${error.detail} Tried ${tries + 1} ${tries === 0 ? 'time' : 'times'}.`;
+        if (error.code === 'execution-unclear') unclearTry = tried;
+        if (!tryAgain.has(error.code) || pauseMs === undefined)
+          return clear({ status: 'failed', code: error.code, detail: tryAgain.has(error.code) ? tried : error.detail, finishedAt: finishedAt() });
+        await pause(pauseMs, undefined, { signal: context.signal }).catch(() => undefined);
+      }
+    }
+  });
+}
+
+async function authorize(
+  deps: ExecutorDeps,
+  requireFit: RequireFit,
+  { grant, taskQueue }: Parameters<ExecutorActivities['authorize']>[0],
+): ReturnType<ExecutorActivities['authorize']> {
+  const definition = deps.external.get(grant.request.action);
+  if (definition?.external === undefined || definition.external.taskQueue !== taskQueue)
+    throw new CountersignError('action-unknown', 'This executor permits no such connector.');
+  const verdict = await verified(deps, grant, definition);
+  requireFit(definition, grant.request);
+  const consumed = await deps.grants.begin({ actionId: grant.request.id, actionDigest: verdict.digest, at: deps.now().toISOString() });
+  if (!consumed.first)
+    return {
+      ok: false,
+      outcome:
+        consumed.known.outcome ??
+        (await deps.grants.finish(grant.request.id, unclear(deps, grant.request, 'A permit was issued before, and nobody reported how it ended.'))),
+    };
+  const payload = permitPayload({
+    request: grant.request,
+    actionDigest: verdict.digest,
+    approvedBy: verdict.approvedBy.map((decision) => decision.person),
+    taskQueue,
+    issuedAt: Math.floor(deps.now().getTime() / 1000),
+  });
+  const permit = await new CompactSign(new TextEncoder().encode(JSON.stringify(payload)))
+    .setProtectedHeader({ alg: 'EdDSA', kid: deps.executorKey.kid, typ: permitType })
+    .sign(deps.executorKey.key);
+  return { ok: true, permit };
+}
+
+async function verified(deps: ExecutorDeps, grant: Grant, definition: ConnectorDefinition): Promise<Extract<GrantVerdict, { ok: true }>> {
+  const verdict = await verifyGrant(grant, deps.trusted, connectorRef(definition), deps.now().getTime());
+  if (!verdict.ok) throw new CountersignError(verdict.code, `The executor refused the grant: ${verdict.check}.`);
+  return verdict;
+}
+
+function connectorFor(deps: ExecutorDeps, action: string): Connector {
+  const connector = deps.connectors.get(action);
+  if (connector === undefined) throw new CountersignError('action-unknown', 'This executor runs no such connector.');
+  return connector;
+}
+
+/** Gives a connector its context, and keeps telling Temporal that the executor lives while it works. */
+async function withBeat<T>(deps: ExecutorDeps, signal: AbortSignal, work: (context: ConnectorContext) => Promise<T>): Promise<T> {
+  let progress = {};
+  const beat = setInterval(() => heartbeat(progress), beatMs);
+  try {
+    return await work({ signal, heartbeat: (next) => heartbeat((progress = next)), now: deps.now });
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+function unclear(deps: ExecutorDeps, request: ActionRequest, detail: string, connector?: Connector): ExecutionOutcome {
+  return { status: 'unknown', detail, check: `${whatToCheck(request, connector)} It is not run again.`, finishedAt: deps.now().toISOString() };
+}
+
+function whatToCheck(request: ActionRequest, connector?: Connector): string {
+  try {
+    const question = connector?.whatToCheck?.(request);
+    if (question !== undefined) return question;
+  } catch {
+    // Its target may be configured no more; that must not turn an unclear end into a clear one.
+  }
+  return `Look at the target for an effect of ${request.id} (${request.action} on ${request.resource.id}).`;
+}

@@ -1,0 +1,160 @@
+import type { Decision, DecisionRecord } from '../domain/decision.js';
+import { digestText } from '../domain/digest.js';
+import { CountersignError } from '../domain/errors.js';
+import { verifyRequest } from '../domain/grant.js';
+import { involvedIn, refuseApprover, type Refusal } from '../domain/separation.js';
+import { isCancellation, isDecision } from '../domain/shapes.js';
+import { verify } from '../domain/signing.js';
+import type { WorkerDeps } from './deps.js';
+import { reevaluate } from './open.js';
+import { record as recordEntry } from './record.js';
+import type { CancelResult, JudgeInput, WorkerActivities } from './types.js';
+
+// Decisions carry the time at which the person decided; their signature is made at once.
+const signingDelayMs = 60_000;
+
+/**
+ * Verifies a decision, holds it against the plan in force and the live directory, and records it, accepted or
+ * refused. If it is the last approval that was asked for, policy is evaluated again. Throws only `evidence-unavailable`: a directory that cannot be reached refuses.
+ */
+export function judge(deps: WorkerDeps): WorkerActivities['judge'] {
+  return async (input) => {
+    const signed = await verify('decision', input.signedDecision, deps.trusted);
+    const at = new Date(input.nowMs).toISOString();
+    const base = { at, round: input.round };
+    let record: DecisionRecord;
+    if (typeof signed === 'string' || !isDecision(signed.content)) {
+      const detail = typeof signed === 'string' ? signed : 'not the shape of a decision';
+      record = {
+        ...base,
+        decisionId: `unverified-${input.attempt}`,
+        accepted: false,
+        refusal: { code: 'decision-invalid', detail: `The decision could not be verified: ${detail}.` },
+      };
+    } else {
+      const decision: Decision = signed.content;
+      const refusal =
+        (await refuseRequest(deps, input)) ??
+        refuseClaims(input, decision, signed) ??
+        (await refuseSealed(deps, input)) ??
+        (await refuse(deps, input, decision));
+      record = {
+        ...base,
+        decisionId: decision.decisionId,
+        decision,
+        stage: input.stage,
+        accepted: refusal === undefined,
+        ...(refusal === undefined ? {} : { refusal }),
+      };
+    }
+    const repeated = input.usedDecisionIds.includes(record.decisionId) || record.decision === undefined;
+    const entry = await recordEntry(
+      deps.evidence,
+      {
+        actionId: input.request.id,
+        // Named by what was signed, not counted: a workflow task that is done over may see decisions in another order.
+        key: `decision:${digestText(input.signedDecision)}${repeated ? `:${input.attempt}` : ''}`,
+        kind: record.accepted ? 'decided' : 'refused',
+        at,
+        body: { record, signedDecision: input.signedDecision },
+      },
+      (earlier) => sameRecord((earlier.body as unknown as { readonly record: DecisionRecord }).record, record),
+    );
+    const judged = (entry.body as unknown as { readonly record: DecisionRecord }).record;
+    if (!judged.accepted || judged.decision?.verdict !== 'approve' || !input.completes) return { record: judged };
+    return { record: judged, again: await reevaluate(deps, input) };
+  };
+}
+
+function sameRecord(earlier: DecisionRecord, now: DecisionRecord): boolean {
+  return earlier.accepted === now.accepted && earlier.refusal?.code === now.refusal?.code && earlier.stage === now.stage && earlier.round === now.round;
+}
+
+/** Refuses to judge, and so to sign a new plan for, a request that the api never took. */
+async function refuseRequest(deps: WorkerDeps, input: JudgeInput): Promise<Refusal | undefined> {
+  const forged = await verifyRequest(input.request, input.signedRequest, deps.trusted);
+  return forged === undefined ? undefined : { code: 'request-unsigned', detail: 'The action was not submitted through the api.' };
+}
+
+function refuseClaims(
+  input: JudgeInput,
+  decision: Decision,
+  signed: { readonly issuedAt: number; readonly expiresAt: number; readonly id: string },
+): Refusal | undefined {
+  const nowSeconds = input.nowMs / 1000;
+  if (signed.expiresAt <= nowSeconds) return { code: 'decision-expired', detail: 'The decision was signed too long ago.' };
+  if (signed.issuedAt > nowSeconds + 60) return { code: 'decision-invalid', detail: 'The decision comes from the future.' };
+  if (Math.abs(Date.parse(decision.decidedAt) - signed.issuedAt * 1000) > signingDelayMs)
+    return { code: 'decision-invalid', detail: 'The decision was not signed when it was made.' };
+  return undefined;
+}
+
+/** Refuses once the action is sealed: a workflow that was reset behind its end is over all the same. */
+async function refuseSealed(deps: WorkerDeps, input: JudgeInput): Promise<Refusal | undefined> {
+  const entries = await deps.evidence.ofAction(input.request.id);
+  if (!entries.some((entry) => entry.kind === 'closed')) return undefined;
+  return input.closed ?? { code: 'decision-on-final', detail: 'The evidence says that this action is closed.' };
+}
+
+async function refuse(deps: WorkerDeps, input: JudgeInput, decision: Decision): Promise<Refusal | undefined> {
+  const { plan, request } = input;
+  const stage = plan.stages[input.stage];
+  if (decision.actionId !== request.id) return { code: 'decision-invalid', detail: 'The decision is about another action.' };
+  if (input.usedDecisionIds.includes(decision.decisionId)) return { code: 'decision-replayed', detail: 'This decision was used before.' };
+  if (input.closed !== undefined) return input.closed;
+  if (stage === undefined) return { code: 'decision-on-final', detail: 'Nothing is waiting for a decision.' };
+  if (decision.actionDigest !== input.actionDigest || decision.planDigest !== input.planDigest)
+    return { code: 'decision-digest-mismatch', detail: 'The decision was made on another version of this action.' };
+  if (request.requester.kind === 'agent' && decision.person.id === request.requester.id) return { code: 'approver-not-human', detail: 'Agents do not decide.' };
+  try {
+    const person = await deps.directory.person(decision.person.id);
+    if (person === undefined || !person.active)
+      return { code: 'approver-not-eligible', detail: 'The directory does not know this person, or they are not active.' };
+    return refuseApprover({
+      stage,
+      level: input.level,
+      excluded: [...plan.excluded, ...involvedIn(request)],
+      counted: input.counted,
+      candidate: person,
+      assurance: decision.assurance,
+    });
+  } catch (error) {
+    if (error instanceof CountersignError && error.code === 'directory-unavailable') return { code: error.code, detail: error.detail };
+    throw error;
+  }
+}
+
+/** Verifies a cancellation: only the requester or the agent's owner may stop an action. Records it either way. */
+export function judgeCancellation(deps: WorkerDeps): WorkerActivities['judgeCancellation'] {
+  return async ({ request, signedCancellation, excluded, attempt, nowMs }) => {
+    const signed = await verify('cancellation', signedCancellation, deps.trusted);
+    const result = judgeCancel(
+      signed,
+      request.id,
+      [request.requester.id, ...(request.requester.kind === 'agent' ? [request.requester.owner] : []), ...excluded],
+      nowMs,
+    );
+    const at = new Date(nowMs).toISOString();
+    const entry = await recordEntry(
+      deps.evidence,
+      {
+        actionId: request.id,
+        key: `cancellation:${digestText(signedCancellation)}:${attempt}`,
+        kind: result.accepted ? 'cancelled' : 'refused',
+        at,
+        body: { result, signedCancellation },
+      },
+      (earlier) => (earlier.body as unknown as { readonly result: CancelResult }).result.accepted === result.accepted,
+    );
+    return (entry.body as unknown as { readonly result: CancelResult }).result;
+  };
+}
+
+function judgeCancel(signed: Awaited<ReturnType<typeof verify>>, actionId: string, allowed: readonly string[], nowMs: number): CancelResult {
+  const refused = (code: Refusal['code'], detail: string): CancelResult => ({ accepted: false, refusal: { code, detail } });
+  if (typeof signed === 'string' || !isCancellation(signed.content)) return refused('decision-invalid', 'The cancellation could not be verified.');
+  if (signed.expiresAt * 1000 <= nowMs || signed.content.actionId !== actionId)
+    return refused('decision-invalid', 'The cancellation is too old or about another action.');
+  if (!allowed.includes(signed.content.by.id)) return refused('cancel-not-permitted', 'Only the requester, its owner or the beneficiary may cancel.');
+  return { accepted: true, cancellation: signed.content };
+}

@@ -1,0 +1,112 @@
+import { displayFields } from '../domain/display.js';
+import { CountersignError } from '../domain/errors.js';
+import { verifyRequest } from '../domain/grant.js';
+import { planDigest, recheck, type Plan } from '../domain/plan.js';
+import { actionDigest, requestDigest, type ActionRequest } from '../domain/request.js';
+import { sign } from '../domain/signing.js';
+import { makePlan } from '../policy/plan.js';
+import { findApprovers } from './find-approvers.js';
+import type { Refusal } from '../domain/separation.js';
+import type { DisplayField } from '../domain/view.js';
+import type { WorkerDeps } from './deps.js';
+import type { JudgeInput, OpenedPlan, OpenResult, Reevaluation, WorkerActivities } from './types.js';
+
+/**
+ * Evaluates policy, signs the plan and appends the opening entry. If this run had opened the action before, what was
+ * recorded then is returned. Throws `evidence-unavailable` when it cannot be recorded, and `grant-consumed` when the
+ * action was opened by another run: an id that ran once does not run again.
+ */
+export function open(deps: WorkerDeps): WorkerActivities['open'] {
+  return async ({ request, signedRequest, runId, nowMs }) => {
+    const definition = deps.connectors.get(request.action);
+    // Whoever reaches Temporal can start this workflow; only the api knows who the caller is.
+    const forged = await verifyRequest(request, signedRequest, deps.trusted);
+    const refusal = forged === undefined ? undefined : ({ code: 'request-unsigned', detail: `The request was not accepted by the api: ${forged}.` } as const);
+    const fields = definition === undefined ? [] : displayFields(definition, request.parameters);
+    const planned = await makePlan(deps, request, new Date(nowMs), refusal ?? refuseUnseen(fields));
+    const opened = await signedPlan(deps, request, planned.plan);
+    const { owner, onBehalfOf } = planned;
+    const result: OpenResult = {
+      ...opened,
+      connector: {
+        title: definition?.title ?? request.action,
+        previews: definition?.previews ?? false,
+        executionTimeoutMs: definition?.executionTimeoutMs ?? 60_000,
+        ...(definition?.external === undefined ? {} : { external: definition.external }),
+      },
+      fields,
+      ...(owner === undefined ? {} : { owner }),
+      ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
+    };
+    const body = {
+      runId,
+      requestDigest: requestDigest(request),
+      action: request.action,
+      resource: request.resource,
+      requester: request.requester,
+      connector: request.connector,
+      result,
+    };
+    const entry = await deps.evidence.append({
+      actionId: request.id,
+      key: 'opened',
+      kind: 'opened',
+      at: new Date(nowMs).toISOString(),
+      body,
+    });
+    const recorded = entry.body as unknown as typeof body;
+    if (recorded.runId !== runId || recorded.requestDigest !== body.requestDigest) {
+      // Only one who reaches Temporal past us can start an id again; that they tried is evidence.
+      const refusal = { code: 'grant-consumed', detail: 'Another run tried to open this action again.' } as const;
+      await deps.evidence.append({
+        actionId: request.id,
+        key: `reopened:${runId}`,
+        kind: 'refused',
+        at: new Date(nowMs).toISOString(),
+        body: { runId, requestDigest: body.requestDigest, refusal },
+      });
+      throw new CountersignError('grant-consumed', 'An action with this id was opened before; it is not opened again.');
+    }
+    return recorded.result;
+  };
+}
+
+/** Nobody may approve what did not fit to be shown. */
+function refuseUnseen(fields: readonly DisplayField[]): Refusal | undefined {
+  return fields.some((field) => field.truncated)
+    ? { code: 'parameters-too-long', detail: 'The parameters are too long to be shown to people in full.' }
+    : undefined;
+}
+
+/** Evaluates policy again, for the moment of execution. The stricter of the two plans counts. */
+export async function reevaluate(deps: WorkerDeps, input: Pick<JudgeInput, 'request' | 'plan' | 'round' | 'nowMs'>): Promise<Reevaluation> {
+  const { request, plan, round, nowMs } = input;
+  const again = await makePlan(deps, request, new Date(nowMs));
+  const verdict = recheck(plan, again.plan);
+  if (verdict.kind === 'proceed') return { verdict: 'proceed' };
+  const opened = await signedPlan(deps, request, verdict.plan);
+  const entry = await deps.evidence.append({
+    actionId: request.id,
+    key: `replanned:${round + 1}`,
+    kind: 'replanned',
+    at: new Date(nowMs).toISOString(),
+    body: { verdict: verdict.kind, opened },
+  });
+  return entry.body as unknown as Reevaluation;
+}
+
+async function signedPlan(deps: WorkerDeps, request: ActionRequest, plan: Plan): Promise<OpenedPlan> {
+  const digest = planDigest(plan);
+  const times = { issuedAt: seconds(plan.evaluatedAt), expiresAt: seconds(plan.expiresAt), id: deps.newId() };
+  return {
+    plan,
+    signedPlan: await sign('plan', deps.policyKey, plan, times),
+    planDigest: digest,
+    actionDigest: actionDigest(request, digest, plan.expiresAt),
+    approvers: plan.outcome === 'review' ? await findApprovers(deps)({ plan, stage: 0, level: 0 }) : [],
+  };
+}
+
+function seconds(at: string): number {
+  return Math.floor(Date.parse(at) / 1000);
+}

@@ -1,0 +1,26 @@
+import { CountersignError } from '../domain/errors.js';
+import type { EvidenceEntry, EvidenceLog, RecordedEntry } from './ports.js';
+
+const maxVersions = 20;
+
+/**
+ * Appends an entry whose key may have been used by an earlier try of the same workflow task that Temporal threw away.
+ * If what was recorded then is the same in substance, it stands; if things have come out differently since, a further
+ * entry says so and names the one that it supersedes. Nothing that was recorded is ever changed.
+ */
+export async function record(evidence: EvidenceLog, entry: EvidenceEntry, same: (earlier: RecordedEntry) => boolean): Promise<RecordedEntry> {
+  let superseded: RecordedEntry | undefined;
+  for (let version = 1; version <= maxVersions; version += 1) {
+    const key = version === 1 ? entry.key : `${entry.key}#${version}`;
+    const body = superseded === undefined ? entry.body : { supersedes: superseded.position, entry: entry.body };
+    const recorded = await evidence.append({ ...entry, key, body });
+    if (same(unwrap(recorded))) return unwrap(recorded);
+    superseded = recorded;
+  }
+  throw new CountersignError('evidence-unavailable', 'The same step was recorded too often with different results.');
+}
+
+function unwrap(entry: RecordedEntry): RecordedEntry {
+  const body = entry.body as { readonly supersedes?: number; readonly entry?: RecordedEntry['body'] } | null;
+  return body !== null && typeof body === 'object' && typeof body.supersedes === 'number' && body.entry !== undefined ? { ...entry, body: body.entry } : entry;
+}

@@ -1,0 +1,115 @@
+import type { ExecutionOutcome, Preview } from '../domain/connector.js';
+import type { DecisionRecord } from '../domain/decision.js';
+import type { Digest } from '../domain/digest.js';
+import type { Grant } from '../domain/grant.js';
+import type { ChannelRef, Plan } from '../domain/plan.js';
+import type { PersonId, PersonRef } from '../domain/principal.js';
+import type { ActionRequest } from '../domain/request.js';
+import type { Cancellation } from '../domain/decision.js';
+import type { ActionStatus, ActionView, DisplayField } from '../domain/view.js';
+import type { Refusal } from '../domain/separation.js';
+import type { CardHandle, NoticeKind } from './ports.js';
+
+/** What the workflow needs to know of a connector to run it. */
+export type ConnectorFacts = {
+  readonly title: string;
+  readonly previews: boolean;
+  readonly executionTimeoutMs: number;
+  readonly external?: { readonly taskQueue: string; readonly activity: string };
+};
+
+/** A plan in force with everything derived from it. */
+export type OpenedPlan = {
+  readonly plan: Plan;
+  readonly signedPlan: string;
+  readonly planDigest: Digest;
+  readonly actionDigest: Digest;
+  readonly approvers: readonly PersonRef[];
+};
+
+export type OpenResult = OpenedPlan & {
+  readonly connector: ConnectorFacts;
+  readonly fields: readonly DisplayField[];
+  readonly owner?: PersonRef;
+  readonly onBehalfOf?: PersonRef;
+};
+
+export type JudgeInput = {
+  readonly request: ActionRequest;
+  readonly signedRequest: string;
+  readonly signedDecision: string;
+  readonly plan: Plan;
+  readonly planDigest: Digest;
+  readonly actionDigest: Digest;
+  readonly stage: number;
+  readonly level: number;
+  readonly counted: readonly PersonId[];
+  readonly usedDecisionIds: readonly string[];
+  readonly round: number;
+  /** Refuses for this reason whatever the decision says, once it is verified. */
+  readonly closed?: Refusal;
+  /** True when this approval would be the last that the plan asks for: policy is then evaluated again at once. */
+  readonly completes: boolean;
+  /** Counts attempts on this action, from 1; names the evidence entry. */
+  readonly attempt: number;
+  readonly nowMs: number;
+};
+
+/** What policy says when it is asked again. The stricter of the two plans counts. */
+export type Reevaluation = { readonly verdict: 'proceed' } | { readonly verdict: 'deny' | 'replan'; readonly opened: OpenedPlan };
+
+/** How a decision fared, and, if it was the last that was asked for, what policy says now. */
+export type Judgement = { readonly record: DecisionRecord; readonly again?: Reevaluation };
+
+/** Closes an action and brings its cards up to date. */
+export type CloseInput = SealInput & { readonly view: ActionView; readonly handles: readonly CardHandle[] };
+
+export type CancelResult = { readonly accepted: true; readonly cancellation: Cancellation } | { readonly accepted: false; readonly refusal: Refusal };
+
+export type SealInput = {
+  readonly actionId: string;
+  readonly key: string;
+  readonly kind: 'executed' | 'closed';
+  readonly atMs: number;
+  readonly status: ActionStatus;
+  readonly outcome?: ExecutionOutcome;
+  readonly denial?: Refusal;
+};
+
+/** The activities of the worker, by name. */
+export type WorkerActivities = {
+  open(input: { readonly request: ActionRequest; readonly signedRequest: string; readonly runId: string; readonly nowMs: number }): Promise<OpenResult>;
+  judge(input: JudgeInput): Promise<Judgement>;
+  judgeCancellation(input: {
+    readonly request: ActionRequest;
+    readonly signedCancellation: string;
+    readonly excluded: readonly PersonId[];
+    readonly attempt: number;
+    readonly nowMs: number;
+  }): Promise<CancelResult>;
+  findApprovers(input: { readonly plan: Plan; readonly stage: number; readonly level: number }): Promise<readonly PersonRef[]>;
+  notify(input: {
+    readonly view: ActionView;
+    readonly to: ChannelRef;
+    readonly notice: NoticeKind;
+    readonly recipients: readonly PersonId[];
+    readonly dedupeKey: string;
+  }): Promise<{ readonly state: 'sent' | 'not-configured'; readonly handles: readonly CardHandle[] }>;
+  updateCards(input: { readonly view: ActionView; readonly handles: readonly CardHandle[] }): Promise<void>;
+  seal(input: SealInput): Promise<void>;
+  /** Seals, then tries once to bring the cards to their final state. */
+  close(input: CloseInput): Promise<{ readonly cards: 'up-to-date' | 'behind' }>;
+};
+
+/** The activities of the executor, by name. */
+export type ExecutorActivities = {
+  preview(input: { readonly request: ActionRequest; readonly signedRequest: string; readonly signedPlan: string }): Promise<Preview>;
+  execute(input: { readonly grant: Grant }): Promise<ExecutionOutcome>;
+  /** Consumes the grant and returns a permit for a connector that runs elsewhere. */
+  authorize(input: {
+    readonly grant: Grant;
+    readonly taskQueue: string;
+  }): Promise<{ readonly ok: true; readonly permit: string } | { readonly ok: false; readonly outcome: ExecutionOutcome }>;
+  /** Records how a connector that runs elsewhere ended. */
+  settle(input: { readonly actionId: string; readonly outcome: ExecutionOutcome }): Promise<ExecutionOutcome>;
+};

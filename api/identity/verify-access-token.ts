@@ -1,0 +1,141 @@
+import { decodeJwt, errors, jwtVerify, type JWTPayload } from 'jose';
+import type { IssuerConfig } from '../../config/schema.js';
+import { CountersignError } from '../../domain/errors.js';
+import { createIssuerKeys, IssuerUnavailable, type IssuerKeysOptions } from './issuer-keys.js';
+
+/** What a verified access token says. `kind` is decided by the configured claim alone. */
+export type VerifiedToken = {
+  readonly kind: 'agent' | 'person';
+  readonly issuer: string;
+  readonly subject: string;
+  readonly expiresAt: number;
+  /** Whether the configuration lets a decision be made with this token. */
+  readonly mayDecide: boolean;
+  readonly acr?: string;
+  readonly claims: JWTPayload;
+};
+
+/** A refused token: what the caller learns is constant, `reason` is for the log. */
+export class TokenRefused extends CountersignError {
+  constructor(
+    code: 'token-invalid' | 'token-expired',
+    readonly reason: string,
+  ) {
+    super(code);
+  }
+}
+
+export type AccessTokenVerifier = (token: string) => Promise<VerifiedToken>;
+
+/**
+ * Verifies access tokens against the configured issuers: signature, algorithm, type, issuer, audience, times,
+ * required claims, and that it is an agent's or a person's and not both.
+ * The returned function throws `TokenRefused`, or `issuer-unavailable` when the issuer cannot be reached.
+ */
+export function createAccessTokenVerifier(issuers: readonly IssuerConfig[], options: IssuerKeysOptions): AccessTokenVerifier {
+  const known = issuers.map((config) => ({ config, keys: createIssuerKeys(config, options) }));
+  return async (token) => {
+    const unverified = peek(token);
+    // The unverified claims only choose which issuer's keys have to vouch for them.
+    const candidate =
+      known.find(({ config }) => config.issuer === unverified.iss && audiences(unverified).includes(config.audience)) ??
+      known.find(({ config }) => config.issuer === unverified.iss);
+    if (candidate === undefined) throw new TokenRefused('token-invalid', 'issuer not configured');
+    return verifyAccessToken(token, candidate.config, candidate.keys);
+  };
+}
+
+/** Verifies one access token against one issuer. Throws like a verifier. */
+export async function verifyAccessToken(token: string, config: IssuerConfig, keys: ReturnType<typeof createIssuerKeys>): Promise<VerifiedToken> {
+  const toleranceSeconds = config.clockToleranceSeconds ?? 30;
+  try {
+    const { payload, protectedHeader } = await jwtVerify(token, keys, {
+      issuer: config.issuer,
+      audience: config.audience,
+      algorithms: [...config.algorithms],
+      clockTolerance: toleranceSeconds,
+      requiredClaims: ['exp', 'iat', 'sub', ...(config.requiredClaims ?? [])],
+      ...(config.maxTokenAgeSeconds === undefined ? {} : { maxTokenAge: config.maxTokenAgeSeconds }),
+    });
+    requireAccessToken(payload, protectedHeader.typ);
+    if ((payload.iat as number) > Date.now() / 1000 + toleranceSeconds) throw new TokenRefused('token-invalid', 'issued in the future');
+    const subject = payload.sub;
+    // No subject of a real provider is longer; control characters would forge log lines and keys.
+    if (typeof subject !== 'string' || !/^[^\p{C}]{1,255}$/u.test(subject)) throw new TokenRefused('token-invalid', 'subject unfit');
+    const acr = payload['acr'];
+    return {
+      kind: kindOf(payload, config),
+      mayDecide: mayDecide(payload, config),
+      issuer: config.issuer,
+      subject,
+      expiresAt: payload.exp as number,
+      ...(typeof acr === 'string' ? { acr } : {}),
+      claims: payload,
+    };
+  } catch (error) {
+    throw refusal(error);
+  }
+}
+
+// An ID token or a logout token of the same issuer is signed by the same keys and must not pass for an access token.
+function requireAccessToken(payload: JWTPayload, typ: string | undefined): void {
+  const type = typ?.toLowerCase().replace(/^application\//, '');
+  if (type !== undefined && type !== 'at+jwt' && type !== 'jwt') throw new TokenRefused('token-invalid', 'not the type of an access token');
+  for (const claim of ['at_hash', 'c_hash', 'events']) if (Object.hasOwn(payload, claim)) throw new TokenRefused('token-invalid', 'an ID or logout token');
+  const inner = payload['typ'];
+  if (typeof inner === 'string' && ['id', 'refresh', 'offline', 'logout'].includes(inner.toLowerCase()))
+    throw new TokenRefused('token-invalid', 'another kind of token');
+  // Bound to a key the caller would have to prove (RFC 7800); as a plain bearer token it may be stolen.
+  if (Object.hasOwn(payload, 'cnf')) throw new TokenRefused('token-invalid', 'bound to a key');
+}
+
+function kindOf(payload: JWTPayload, config: IssuerConfig): 'agent' | 'person' {
+  const value = claimAt(payload, config.principal.claim);
+  const values = (Array.isArray(value) ? value : [value]).filter((item): item is string => typeof item === 'string');
+  const agent = values.some((item) => config.principal.agent.includes(item));
+  const person = values.some((item) => config.principal.person.includes(item));
+  if (agent === person) throw new TokenRefused('token-invalid', agent ? 'both an agent and a person' : 'neither an agent nor a person');
+  return agent ? 'agent' : 'person';
+}
+
+// Scopes stand in one string, separated by spaces.
+function mayDecide(payload: JWTPayload, { decide }: IssuerConfig): boolean {
+  if (decide === undefined) return false;
+  const value = claimAt(payload, decide.claim);
+  const held = (Array.isArray(value) ? value : [value]).flatMap((item) => (typeof item === 'string' ? [item, ...item.split(' ')] : []));
+  return held.some((item) => decide.values.includes(item));
+}
+
+// A claim by its own name first, since names with dots exist; then as a path, such as realm_access.roles.
+function claimAt(payload: JWTPayload, name: string): unknown {
+  if (Object.hasOwn(payload, name)) return payload[name];
+  let value: unknown = payload;
+  for (const part of name.split('.')) {
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, part)) return undefined;
+    value = (value as Record<string, unknown>)[part];
+  }
+  return value;
+}
+
+function peek(token: string): JWTPayload {
+  try {
+    return decodeJwt(token);
+  } catch {
+    throw new TokenRefused('token-invalid', 'not a JWT');
+  }
+}
+
+function audiences(payload: JWTPayload): readonly unknown[] {
+  return Array.isArray(payload.aud) ? payload.aud : [payload.aud];
+}
+
+function refusal(error: unknown): Error {
+  if (error instanceof CountersignError) return error;
+  const code = error instanceof errors.JOSEError ? error.code : undefined;
+  if (error instanceof IssuerUnavailable || error instanceof errors.JWKSTimeout || error instanceof errors.JWKSInvalid || code === 'ERR_JOSE_GENERIC')
+    return new CountersignError('issuer-unavailable', 'The identity provider cannot be reached.', { cause: error });
+  if (error instanceof errors.JWTExpired) return new TokenRefused('token-expired', `claim ${error.claim}: ${error.reason}`);
+  if (error instanceof errors.JWTClaimValidationFailed) return new TokenRefused('token-invalid', `claim ${error.claim}: ${error.reason}`);
+  if (code !== undefined) return new TokenRefused('token-invalid', code);
+  return error instanceof TypeError ? new TokenRefused('token-invalid', 'malformed') : (error as Error);
+}

@@ -1,0 +1,84 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { ActionRow, Actions, Viewer } from '../actions.js';
+import { viewOf } from '../temporal/authorise.js';
+import { cursorOf, historyFilter } from './forms.js';
+import { sendPage } from './guard.js';
+import { versionOf } from './live.js';
+import type { InboxOptions } from './options.js';
+import { historyPage, requestsPage, waitingPage, type Item } from './pages/list.js';
+import type { People, SignedInPerson } from './people.js';
+
+const waitingLimit = 25;
+const pageLimit = 30;
+
+/** The three lists. */
+export function listRoutes(
+  app: FastifyInstance,
+  options: InboxOptions,
+  people: People,
+  toLogin: (request: FastifyRequest, reply: FastifyReply) => FastifyReply,
+): void {
+  const { actions, directory } = options;
+  const now = options.now ?? (() => new Date());
+
+  const waiting = (who: SignedInPerson) => actions.list({ status: ['pending'], approver: who.person.id, limit: waitingLimit }, who.viewer);
+
+  // Names are the directory's; an id that it does not know, or cannot tell now, stays an id.
+  async function withNames(rows: readonly ActionRow[]): Promise<readonly Item[]> {
+    const ids = [...new Set(rows.map((row) => row.requester))];
+    const names = new Map(
+      await Promise.all(
+        ids.map(async (id) => {
+          const known = await Promise.all([directory.agent(id), directory.person(id)]).catch(() => []);
+          return [id, known.find((one) => one !== undefined)?.name ?? id] as const;
+        }),
+      ),
+    );
+    return rows.map((row) => ({ row, requesterName: names.get(row.requester) ?? row.requester }));
+  }
+
+  app.get('/', async (request, reply) => {
+    const who = await people.find(request);
+    if (who === undefined) return toLogin(request, reply);
+    await people.touch(reply, who.session);
+    const { rows, nextCursor } = await waiting(who);
+    const items = await Promise.all((await withNames(rows)).map((item) => withView(actions, item, who.viewer)));
+    return sendPage(reply, 200, waitingPage(who.frame, items.toSorted(byDeadline), nextCursor !== undefined, versionOf(rows), now()));
+  });
+
+  app.get('/live', async (request) => {
+    const who = await people.need(request);
+    return { version: versionOf((await waiting(who)).rows) };
+  });
+
+  app.get('/requests', async (request, reply) => {
+    const who = await people.find(request);
+    if (who === undefined) return toLogin(request, reply);
+    await people.touch(reply, who.session);
+    const { rows, nextCursor } = await actions.list({ requester: who.person.id, limit: pageLimit, ...cursorOf(request.query) }, who.viewer);
+    return sendPage(reply, 200, requestsPage(who.frame, await withNames(rows), nextCursor, now()));
+  });
+
+  app.get('/history', async (request, reply) => {
+    const who = await people.find(request);
+    if (who === undefined) return toLogin(request, reply);
+    await people.touch(reply, who.session);
+    const { filter, list } = historyFilter(request.query);
+    const { rows, nextCursor } = await actions.list({ ...list, limit: pageLimit }, who.viewer);
+    return sendPage(reply, 200, historyPage(who.frame, await withNames(rows), filter, nextCursor, now()));
+  });
+}
+
+// What expires first comes first.
+function byDeadline(a: Item, b: Item): number {
+  return (a.view?.deadlineAt ?? '9').localeCompare(b.view?.deadlineAt ?? '9');
+}
+
+// The deadline and title are in the action itself. A row whose action cannot be read now is shown without them.
+async function withView(actions: Actions, item: Item, viewer: Viewer): Promise<Item> {
+  try {
+    return { ...item, view: viewOf(await actions.view(item.row.id, viewer), viewer) };
+  } catch {
+    return item;
+  }
+}

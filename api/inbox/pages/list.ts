@@ -1,0 +1,107 @@
+import { html } from 'ghtml';
+import { actionStatuses, type ActionView } from '../../../domain/view.js';
+import type { ActionRow } from '../../actions.js';
+import { relativeTag, timeTag } from '../format.js';
+import { shown } from '../shown.js';
+import { layout, type Frame } from './layout.js';
+import { riskWords, statusWords } from './words.js';
+
+/** A row, with the whole action where the page needs it and could get it. */
+export type Item = { readonly row: ActionRow; readonly requesterName: string; readonly view?: ActionView };
+
+/** The filters of the history as the person entered them. */
+export type HistoryFilter = { readonly status: string; readonly action: string; readonly since: string; readonly until: string };
+
+/** Actions that wait for this person. */
+export function waitingPage(frame: Frame, items: readonly Item[], more: boolean, version: string, now: Date): string {
+  const count = items.length === 1 ? '1 action' : `${items.length} actions`;
+  const main = html`<div class="head">
+      <h1>Waiting for you</h1>
+      !${items.length === 0 ? '' : html`<p class="muted">${more ? `The first ${count} that need` : `${count} ${items.length === 1 ? 'needs' : 'need'}`} your decision.</p>`}
+    </div>
+    !${items.length === 0 ? empty('Nothing waits for you', 'When an agent asks for something that you may approve, it shows up here. This page keeps itself current.') : rows(items, now, true)}`;
+  return layout({
+    title: items.length === 0 ? 'Inbox' : `Inbox (${items.length})`,
+    frame,
+    tab: 'waiting',
+    main,
+    live: { page: '/inbox', url: '/inbox/live', version },
+  });
+}
+
+/** Actions that this person asked for. */
+export function requestsPage(frame: Frame, items: readonly Item[], next: string | undefined, now: Date): string {
+  const main = html`<div class="head">
+      <h1>Your requests</h1>
+      <p class="muted">What you asked for yourself. What your agents asked for is in the history.</p>
+    </div>
+    !${items.length === 0 ? empty('You have not asked for anything', 'Actions that you submit with your own token show up here, with who has to decide.') : rows(items, now, false)}
+    !${older('/inbox/requests', undefined, next)}`;
+  return layout({ title: 'Your requests', frame, tab: 'requests', main });
+}
+
+/** Everything this person may see. */
+export function historyPage(frame: Frame, items: readonly Item[], filter: HistoryFilter, next: string | undefined, now: Date): string {
+  const filtered = Object.values(filter).some((value) => value !== '');
+  const options = actionStatuses.map(
+    (status) => html`<option value="${status}" !${filter.status === status ? 'selected' : ''}>${statusWords(status).label}</option>`,
+  );
+  const main = html`<div class="head"><h1>History</h1></div>
+    <form class="filters" method="get" action="/inbox/history" role="search" aria-label="Filter the history">
+      <label
+        >Status<select name="status">
+          <option value="">Any</option>
+          !${options}
+        </select></label
+      >
+      <label
+        >Action<input name="action" type="text" maxlength="128" placeholder="postgres.export" value="${filter.action}" autocomplete="off" spellcheck="false"
+      /></label>
+      <label>From<input name="since" type="date" value="${filter.since}" /></label>
+      <label>To<input name="until" type="date" value="${filter.until}" /></label>
+      <div class="do"><button class="plain" type="submit">Filter</button>!${filtered ? html`<a href="/inbox/history">Clear</a>` : ''}</div>
+    </form>
+    !${items.length === 0 ? empty(filtered ? 'Nothing matches' : 'No history yet', filtered ? 'No action that you may see fits these filters.' : 'Actions that you asked for, decided or could have decided are kept here.') : rows(items, now, false)}
+    !${older('/inbox/history', filter, next)}`;
+  return layout({ title: 'History', frame, tab: 'history', main });
+}
+
+function rows(items: readonly Item[], now: Date, waiting: boolean): string {
+  const list = items.map(({ row, requesterName, view }) => {
+    const status = statusWords(view?.status ?? row.status);
+    const risk = riskWords(row.risk);
+    return html`<li>
+      <a class="row" href="/inbox/actions/${encodeURIComponent(row.id)}">
+        <span class="what">
+          <strong>${shown(view?.title ?? row.action)}</strong>
+          <span class="resource">${shown(view === undefined ? row.resource : `${view.resource.type} ${view.resource.id}`)}</span>
+        </span>
+        <span class="by"
+          ><span class="visually-hidden">Requested by </span
+          >${shown(requesterName)}!${waiting ? html`<span class="when">!${relativeTag(row.requested_at, now)}</span>` : ''}</span
+        >
+        <span class="state">
+          !${waiting ? (row.risk >= 40 ? html`<span class="pill !${risk.tone}">${risk.label}</span>` : '') : html`<span class="pill !${status.tone}">${status.label}</span>`}
+          !${waiting && view?.deadlineAt !== undefined ? html`<span class="due">Expires !${relativeTag(view.deadlineAt, now)}</span>` : ''}
+          !${waiting ? '' : html`<span class="due">!${timeTag(row.requested_at)}</span>`}
+        </span>
+      </a>
+    </li>`;
+  });
+  return html`<ul class="rows">
+    !${list}
+  </ul>`;
+}
+
+function older(path: string, filter: HistoryFilter | undefined, next: string | undefined): string {
+  if (next === undefined) return '';
+  const query = new URLSearchParams({ ...filter, cursor: next });
+  return html`<p class="older"><a class="button plain" href="${`${path}?${query.toString()}`}">Older</a></p>`;
+}
+
+function empty(title: string, text: string): string {
+  return html`<section class="empty">
+    <h2>${title}</h2>
+    <p>${text}</p>
+  </section>`;
+}

@@ -1,0 +1,63 @@
+import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
+import { CountersignError } from '../../domain/errors.js';
+import { actionRoutes } from './action-routes.js';
+import { findAsset } from './assets/index.js';
+import { createCookies } from './cookies.js';
+import { sendFailure } from './failures.js';
+import { readForms } from './forms.js';
+import { safeReturnTo, securityHeaders } from './guard.js';
+import { listRoutes } from './list-routes.js';
+import { createLiveStreams } from './live.js';
+import { isLoopbackHttp, type InboxOptions } from './options.js';
+import { createPeople } from './people.js';
+import { createCookieJar } from './session.js';
+import { sessionRoutes } from './session-routes.js';
+
+export type { InboxOptions } from './options.js';
+
+/**
+ * The web inbox under `/inbox`, as a fastify plugin to be registered without a prefix.
+ * Throws `config-invalid` for a short session secret, or a public URL that is neither https nor http on loopback.
+ */
+export function inboxPlugin(options: InboxOptions): FastifyPluginCallback {
+  const loopback = isLoopbackHttp(options.publicUrl);
+  if (!loopback && new URL(options.publicUrl).protocol !== 'https:')
+    throw new CountersignError('config-invalid', 'api.publicUrl must be https; http is for loopback only.');
+  const now = options.now ?? (() => new Date());
+  const jar = createCookieJar(options.sessionSecret, now);
+  const cookies = createCookies(!loopback);
+  const headers = securityHeaders(!loopback);
+  const people = createPeople(options, jar, cookies);
+
+  const inbox = (app: FastifyInstance, _options: unknown, done: () => void) => {
+    const live = createLiveStreams(options.actions, headers);
+    readForms(app);
+    app.addHook('onRequest', (_request, reply, next) => {
+      void reply.headers(headers);
+      next();
+    });
+    app.addHook('preClose', (next) => {
+      live.close();
+      next();
+    });
+    app.setErrorHandler((error, request, reply) => sendFailure(error, request, reply, cookies));
+    app.setNotFoundHandler((request, reply) => sendFailure(new CountersignError('not-found'), request, reply, cookies));
+    app.get<{ Params: { name: string } }>('/assets/:name', (request, reply) => {
+      const asset = findAsset(request.params.name);
+      if (asset === undefined) throw new CountersignError('not-found');
+      return reply.header('cache-control', 'public, max-age=31536000, immutable').type(asset.type).send(asset.body);
+    });
+    sessionRoutes(app, options, { jar, cookies, people });
+    listRoutes(app, options, people, toLogin);
+    actionRoutes(app, options, { jar, cookies, people, live }, toLogin);
+    done();
+  };
+  return (app, _options, done) => {
+    void app.register(inbox, { prefix: '/inbox' });
+    done();
+  };
+}
+
+function toLogin(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  return reply.redirect(`/inbox/login?return_to=${encodeURIComponent(safeReturnTo(request.url))}`, 303);
+}

@@ -1,0 +1,66 @@
+import type { FastifyInstance } from 'fastify';
+import { CountersignError } from '../../domain/errors.js';
+import type { Cookies } from './cookies.js';
+import { unknownPersonPage } from './failures.js';
+import { csrfOf } from './forms.js';
+import { requireOwnForm, safeReturnTo, sendPage } from './guard.js';
+import { createLogin } from './login.js';
+import type { InboxOptions } from './options.js';
+import { messagePage, type Way } from './pages/message.js';
+import type { People } from './people.js';
+import { newSecret, sessionLimits, type CookieJar } from './session.js';
+
+/** Sign-in and sign-out. */
+export function sessionRoutes(
+  app: FastifyInstance,
+  options: InboxOptions,
+  parts: { readonly jar: CookieJar; readonly cookies: Cookies; readonly people: People },
+): void {
+  const { jar, cookies, people } = parts;
+  const now = options.now ?? (() => new Date());
+  const login = createLogin(options);
+  const ownOrigin = new URL(options.publicUrl).origin;
+
+  app.get<{ Querystring: Record<string, unknown> }>('/login', async (request, reply) => {
+    const { url, attempt } = await login.start(safeReturnTo(request.query['return_to']), request.query['switch'] === '1');
+    cookies.write(reply, 'login', await jar.sealLogin(attempt), 600);
+    return reply.redirect(url.href, 303);
+  });
+
+  app.get('/callback', async (request, reply) => {
+    const attempt = await jar.openLogin(cookies.read(request, 'login'));
+    cookies.clear(reply, 'login');
+    if (attempt === undefined) throw new CountersignError('session-missing', 'This sign-in was not started in this browser, or it took too long.');
+    const who = await login.finish(request.url.slice(request.url.indexOf('?')), attempt);
+    const person = await options.directory.personByAccount(who.issuer, who.subject);
+    if (person === undefined || !person.active) {
+      request.log.warn({ issuer: who.issuer, subject: who.subject, known: person !== undefined }, 'signed in, but not an active person of the directory');
+      cookies.clear(reply, 'session');
+      return sendPage(reply, 403, unknownPersonPage());
+    }
+    // A new session each time: nothing of an earlier one lives on. What a copy of the earlier cookie could do ends here.
+    const earlier = await jar.openSession(cookies.read(request, 'session'));
+    if (earlier !== undefined) people.end(earlier);
+    const at = Math.floor(now().getTime() / 1000);
+    const session = { ...who, csrf: newSecret(), startedAt: at, seenAt: at };
+    cookies.write(reply, 'session', await jar.sealSession(session), sessionLimits.idle);
+    return reply.redirect(safeReturnTo(attempt.returnTo), 303);
+  });
+
+  app.post('/logout', async (request, reply) => {
+    const found = await people.known(request).catch(() => undefined);
+    if (found !== undefined) {
+      requireOwnForm(request, ownOrigin, found.session.csrf, csrfOf(request.body));
+      people.end(found.session);
+    }
+    cookies.clear(reply, 'session');
+    return reply.redirect('/inbox/signed-out', 303);
+  });
+
+  app.get('/signed-out', async (_request, reply) => {
+    const end = await login.endSessionUrl().catch(() => undefined);
+    const ways: Way[] = [{ href: '/inbox/login?switch=1', label: 'Sign in again', strong: true }];
+    if (end !== undefined) ways.push({ href: end, label: 'Sign out of the identity provider too' });
+    return sendPage(reply, 200, messagePage({ title: 'You are signed out', text: 'Nothing can be decided from this browser until somebody signs in.', ways }));
+  });
+}

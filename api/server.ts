@@ -1,0 +1,123 @@
+import { pino, type Logger } from 'pino';
+import { loadConnectors } from '../config/connectors.js';
+import { loadConfig, secretFromEnv, type LoadedConfig } from '../config/load.js';
+import { createFileDirectory } from '../directory/file.js';
+import type { Directory } from '../directory/port.js';
+import { CountersignError } from '../domain/errors.js';
+import type { Actions } from './actions.js';
+import { buildApp, type Extension } from './app.js';
+import { createDecisionSigner, loadDecisionKey, loadPublicKeys } from './decision-signer.js';
+import { createAccessTokenVerifier } from './identity/verify-access-token.js';
+import { inboxPlugin } from './inbox/plugin.js';
+import { limitsOf } from './plugins/limits.js';
+import { teamsPlugin } from './teams/plugin.js';
+import { callTemporal, deadlinesMs, openTemporal } from './temporal/access.js';
+import { createTemporalActions } from './temporal-actions.js';
+import { version } from './version.js';
+
+/** How long requests under way may take after SIGTERM. */
+const stopWithinMs = 10_000;
+
+async function main(log: Logger): Promise<void> {
+  const config = loadConfig();
+  const keys = config.resolve(config.keys.directory);
+  const [decisionKey, publicKeys] = await Promise.all([loadDecisionKey(keys), loadPublicKeys(keys)]);
+  const connectors = loadConnectors(config);
+  const development = config.environment === 'development';
+  const directory = createFileDirectory(config.resolve(config.directory.file), config.dev === undefined ? undefined : `http://127.0.0.1:${config.dev.idpPort}`);
+  const access = openTemporal(config);
+  const actions = createTemporalActions({
+    access,
+    connectors,
+    directory,
+    signer: createDecisionSigner(decisionKey),
+    pendingPerSubject: limitsOf(config).pendingPerSubject,
+  });
+  const app = await buildApp({
+    config,
+    version,
+    actions,
+    directory,
+    connectors,
+    verifier: createAccessTokenVerifier(config.identity.issuers, { allowLoopbackHttp: development }),
+    publicKeys,
+    readiness: [
+      {
+        name: 'temporal',
+        check: async () => {
+          const { namespace } = access;
+          await callTemporal(access.connection, deadlinesMs.ping, () => access.connection.workflowService.describeNamespace({ namespace }));
+        },
+      },
+    ],
+    extensions: extensions(config, actions, directory, log),
+    logger: log,
+  });
+  const url = await app.listen({ host: config.api.host, port: config.api.port });
+  log.info({ ready: true, url, publicUrl: config.api.publicUrl }, 'the api listens');
+
+  let stopping = false;
+  const stop = (signal: string): void => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, 'the api stops');
+    setTimeout(() => process.exit(1), stopWithinMs).unref();
+    void app
+      .close()
+      .then(() => access.connection.close())
+      .then(
+        () => process.exit(0),
+        (error: unknown) => {
+          log.error({ err: error }, 'the api did not stop cleanly');
+          process.exit(1);
+        },
+      );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+/** The inbox, and the Teams endpoint where Teams is configured. */
+function extensions(config: LoadedConfig, actions: Actions, directory: Directory, log: Logger): readonly Extension[] {
+  const { api, identity, teams, environment } = config;
+  const { clientSecretEnv, ...login } = identity.login;
+  const inbox = inboxPlugin({
+    actions,
+    directory,
+    publicUrl: api.publicUrl,
+    sessionSecret: secretFromEnv(api.sessionSecretEnv),
+    login: { ...login, ...(clientSecretEnv === undefined ? {} : { clientSecret: secretFromEnv(clientSecretEnv) }) },
+    operators: identity.operators,
+    requestsPerMinute: limitsOf(config).requestsPerMinute,
+    environment,
+  });
+  const list: Extension[] = [async (scope) => void (await scope.register(inbox))];
+  if (teams === undefined) return list;
+  const { appPasswordEnv } = teams;
+  const credentials = { ...teams, ...(appPasswordEnv === undefined ? {} : { appPassword: secretFromEnv(appPasswordEnv) }) };
+  list.push(
+    async (scope) =>
+      void (await scope.register(teamsPlugin, { config: credentials, actions, directory, publicUrl: api.publicUrl, log: log.child({ part: 'teams' }) })),
+  );
+  return list;
+}
+
+// Whatever this process writes is for its own user alone.
+process.umask(0o077);
+
+const log = pino({
+  name: 'api',
+  level: process.env['COUNTERSIGN_LOG_LEVEL'] ?? 'info',
+  timestamp: pino.stdTimeFunctions.isoTime,
+  // Nothing of ours logs these; a library that one day does must not leak them.
+  redact: { paths: ['req.headers', 'headers', 'authorization', '*.authorization', 'token', '*.token', 'password', '*.password'], censor: '[redacted]' },
+});
+process.on('unhandledRejection', (error) => {
+  log.fatal({ err: error }, 'unhandled rejection');
+  process.exit(1);
+});
+main(log).catch((error: unknown) => {
+  if (error instanceof CountersignError) log.fatal({ code: error.code }, error.detail);
+  else log.fatal({ err: error }, 'the api cannot start');
+  process.exitCode = 1;
+});

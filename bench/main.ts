@@ -1,0 +1,171 @@
+import { mkdtempSync, rmSync, readFileSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode } from '@temporalio/worker';
+import type { JWK } from 'jose';
+import { createDecisionSigner, loadDecisionKey, loadPublicKeys } from '../api/decision-signer.js';
+import { createFileDirectory } from '../directory/file.js';
+import { importSigningKey, importTrustedKeys } from '../domain/signing.js';
+import type { ChildRole } from './child.js';
+import { Bare, Countersign, type Contender, type Life } from './contenders.js';
+import { Engine, type StartServer } from './engine.js';
+import { byTurns, compare, inParallel } from './measure.js';
+import { measureSteps } from './micro.js';
+import { readOptions, usage, type Counts } from './options.js';
+import { machineNow, render, type Aim, type BenchReport, type Row, type Size } from './report.js';
+import { issuer, policyFolder, previewedBody } from './samples.js';
+
+/** What the script around gives: how to show a step, how to make keys, how to start a server. */
+export type Tools = {
+  readonly step: (title: string, run: (progress: (text: string) => void) => Promise<string | void>) => Promise<void>;
+  readonly makeKeys: (folder: string) => Promise<unknown>;
+  readonly startServer: StartServer;
+};
+
+// People decide after their card has arrived and been dealt with, not at the same instant.
+const settleMs = 40;
+const latency: Aim = { atMost: 1.5 };
+const noGrowth: Aim = { atMost: 1.15 };
+
+/** Runs the whole bench and prints it. Returns what was measured, or undefined when only help was asked for. */
+export async function bench(argv: readonly string[], tools: Tools): Promise<BenchReport | undefined> {
+  const options = readOptions(argv);
+  if (options === undefined) {
+    process.stdout.write(`${usage}\n`);
+    return undefined;
+  }
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'countersign-bench-'));
+  const engines: Engine[] = [];
+  try {
+    const report = await measure(options.counts, folder, engines, tools);
+    process.stdout.write(`\n${render(report)}\n`);
+    if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
+    return report;
+  } finally {
+    await Promise.all(engines.map((engine) => engine.stop()));
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function measure(counts: Counts, folder: string, engines: Engine[], tools: Tools): Promise<BenchReport> {
+  const from = performance.now();
+  const at = new Date().toISOString();
+  const loadBefore = os.loadavg()[0] ?? 0;
+  const { step } = tools;
+  const keys = path.join(folder, 'keys');
+  await tools.makeKeys(keys);
+  const signer = createDecisionSigner(await loadDecisionKey(keys));
+  const directory = createFileDirectory(path.join(policyFolder, 'directory.yaml'), issuer);
+  const against = new Array<Row>();
+  const growth = new Array<Row>();
+  const sizes = new Array<Size>();
+  let steps: BenchReport['steps'] = [];
+
+  const bundles = { action: path.join(folder, 'action.js'), bare: path.join(folder, 'bare.js') };
+  await step('workflow bundles', async () => {
+    await bundle('../workflows/index.ts', bundles.action);
+    await bundle('./bare-workflow.ts', bundles.bare);
+  });
+  const start = async (name: string, roles: readonly ChildRole[]) => {
+    const engine = await Engine.start({ startServer: tools.startServer, folder: path.join(folder, name), keys, bundles, roles });
+    engines.push(engine);
+    return engine;
+  };
+  let first!: Engine;
+  await step(
+    'Temporal server and four worker processes',
+    async () => void (first = await start('first', ['action-worker', 'action-executor', 'bare-worker', 'bare-executor'])),
+  );
+  const ours = new Countersign(first, directory, signer);
+  const bare = new Bare(first);
+
+  await step('warm-up', (progress) => inParallel(counts.warmUp, 4, () => Promise.all([ours.live(0), bare.live(0)]), count(progress, counts.warmUp)));
+  await step('latency', async (progress) => {
+    const lives = await latencies(counts.pairs, ours, bare, progress);
+    against.push(...latencyRows(lives, latency));
+    sizes.push({ name: 'countersign', ...(await medianSize(ours, lives.ours)), aim: { events: 35, bytes: 40_000 } });
+    sizes.push({ name: 'bare Temporal', ...(await medianSize(bare, lives.theirs)) });
+    const previewed = [await ours.live(settleMs, previewedBody), await ours.live(settleMs, previewedBody), await ours.live(settleMs, previewedBody)];
+    sizes.splice(1, 0, { name: 'countersign with a preview', ...(await medianSize(ours, previewed)), aim: { events: 35, bytes: 40_000 } });
+  });
+  await step(`throughput, ${counts.concurrency} at a time`, async (progress) => {
+    const round = (contender: Contender) => async () => {
+      const began = performance.now();
+      await inParallel(counts.perRound, counts.concurrency, () => contender.live(0));
+      return (counts.perRound * 1_000) / (performance.now() - began);
+    };
+    const rates = await byTurns(counts.rounds, round(ours), round(bare), count(progress, counts.rounds));
+    against.push({ name: 'throughput', unit: '1/s', ...compare(rates), aim: { atLeast: 0.7 } });
+  });
+  await first.stop();
+  engines.splice(0);
+
+  let full!: Countersign;
+  let empty!: Countersign;
+  await step('two more servers', async () => {
+    const [one, other] = await Promise.all([start('full', ['action-worker', 'action-executor']), start('empty', ['action-worker', 'action-executor'])]);
+    full = new Countersign(one, directory, signer);
+    empty = new Countersign(other, directory, signer);
+  });
+  await step(`${counts.pending} actions left pending`, (progress) =>
+    inParallel(counts.pending, 20, () => full.leavePending(), count(progress, counts.pending)),
+  );
+  await step('warm-up', (progress) => inParallel(counts.warmUp, 4, () => Promise.all([full.live(0), empty.live(0)]), count(progress, counts.warmUp)));
+  await step(`latency with ${counts.pending} pending`, async (progress) => {
+    growth.push(...latencyRows(await latencies(counts.pairs, full, empty, progress), noGrowth));
+  });
+  await step('steps of our own', async () => {
+    const policy = await importSigningKey(JSON.parse(readFileSync(path.join(keys, 'policy.private.jwk'), 'utf8')) as JWK, 'policy');
+    steps = await measureSteps(folder, counts.steps, { policy, trusted: await importTrustedKeys(await loadPublicKeys(keys)), signer });
+  });
+  return {
+    machine: { ...machineNow(), loadBefore, loadAfter: os.loadavg()[0] ?? 0 },
+    at,
+    seconds: (performance.now() - from) / 1_000,
+    counts,
+    againstBare: against,
+    againstEmpty: growth,
+    sizes,
+    steps,
+  };
+}
+
+type Lives = { readonly ours: readonly Life[]; readonly theirs: readonly Life[] };
+
+function latencies(pairs: number, ours: Contender, theirs: Contender, progress: (text: string) => void): Promise<Lives> {
+  return byTurns(
+    pairs,
+    () => ours.live(settleMs),
+    () => theirs.live(settleMs),
+    count(progress, pairs),
+  );
+}
+
+function latencyRows({ ours, theirs }: Lives, aim: Aim): readonly Row[] {
+  const row = (name: string, pick: (life: Life) => number): Row => ({ name, unit: 'ms', ...compare({ ours: ours.map(pick), theirs: theirs.map(pick) }), aim });
+  return [
+    row('request to verdict', (life) => life.verdictMs),
+    row('decision to its answer', (life) => life.answeredMs),
+    row('decision to execution start', (life) => life.startedMs),
+    row('decision to done', (life) => life.doneMs),
+  ];
+}
+
+async function medianSize(contender: Contender, lives: readonly Life[]): Promise<{ readonly events: number; readonly bytes: number }> {
+  const sizes = await Promise.all(lives.slice(-9).map(({ id }) => contender.size(id)));
+  return sizes.sort((a, b) => a.events - b.events || a.bytes - b.bytes)[Math.floor(sizes.length / 2)] ?? { events: Number.NaN, bytes: Number.NaN };
+}
+
+async function bundle(source: string, target: string): Promise<void> {
+  const silent = () => undefined;
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL(source, import.meta.url)),
+    logger: { log: silent, trace: silent, debug: silent, info: silent, warn: silent, error: (message) => process.stderr.write(`${message}\n`) },
+  });
+  writeFileSync(target, code);
+}
+
+function count(progress: (text: string) => void, all: number): (done: number) => void {
+  return (done) => progress(`${done} of ${all}`);
+}

@@ -1,0 +1,115 @@
+import { randomUUID } from 'node:crypto';
+import path from 'node:path';
+import { createSqliteEvidenceLog } from '../activities/adapters/evidence/sqlite.js';
+import { createActivities } from '../activities/index.js';
+import type { DecisionSigner } from '../api/decision-signer.js';
+import { createFileDirectory } from '../directory/file.js';
+import { adaptiveCard } from '../domain/cards/adaptive-card.js';
+import { connectorRef } from '../domain/connector.js';
+import { digestJson } from '../domain/digest.js';
+import { verifyGrant, type Grant } from '../domain/grant.js';
+import { actionId } from '../domain/ids.js';
+import type { ActionRequest } from '../domain/request.js';
+import type { SigningKey, TrustedKeys } from '../domain/signing.js';
+import { loadPolicies } from '../policy/bundle.js';
+import { evaluate } from '../policy/evaluate.js';
+import { sampleView } from '../test/helpers/card-views.js';
+import { clockMs } from './clock.js';
+import { summarise, type Summary } from './measure.js';
+import { definitions, exportBody, issuer, policyFolder, requester, writePolicies } from './samples.js';
+
+export type Micro = { readonly name: string; readonly ms: Summary };
+
+/** Measures the steps that are ours alone, in this process. `count` is how often each is run after warm-up. */
+export async function measureSteps(
+  folder: string,
+  count: number,
+  keys: { readonly policy: SigningKey; readonly trusted: TrustedKeys; readonly signer: DecisionSigner },
+): Promise<readonly Micro[]> {
+  const policies = path.join(folder, 'policies-50');
+  writePolicies(policies, 50);
+  const bundle = loadPolicies(policies);
+  const definition = definitions.find((one) => one.name === exportBody.action);
+  if (definition === undefined || bundle.policies.size !== 50) throw new TypeError('the samples are not what they should be');
+  const request: ActionRequest = {
+    ...exportBody,
+    id: actionId(issuer, requester.id, randomUUID()),
+    connector: connectorRef(definition),
+    requester,
+    requestedAt: new Date().toISOString(),
+    bodyDigest: digestJson(exportBody),
+  };
+  const evidence = createSqliteEvidenceLog(path.join(folder, 'micro-evidence.sqlite'));
+  try {
+    const grant = await grantOfThree(request);
+    const facts = {
+      requesterGroups: [],
+      risk: { score: 10, signals: [] },
+      local: { hour: 12, weekday: 3 },
+      environment: 'development',
+      parameters: exportBody.parameters,
+    };
+    const view = sampleView();
+    let appended = 0;
+    return [
+      await steps('grant verification, three decisions', async () => {
+        const verdict = await verifyGrant(grant, keys.trusted, connectorRef(definition), Date.now());
+        if (!verdict.ok) throw new Error(verdict.check);
+      }),
+      await steps('policy evaluation, 50 policies', () => {
+        if (evaluate(bundle, request, facts).outcome !== 'review') throw new Error('the policies did not answer');
+      }),
+      await steps('adaptive card', () => void JSON.stringify(adaptiveCard(view, { publicUrl: 'https://countersign.example' }))),
+      await steps('evidence entry, durable', () =>
+        evidence.append({ actionId: request.id, key: `bench:${(appended += 1)}`, kind: 'decided', at: request.requestedAt, body: { text: 'x'.repeat(2_000) } }),
+      ),
+    ];
+  } finally {
+    await evidence.close();
+  }
+
+  async function grantOfThree(request: ActionRequest): Promise<Grant> {
+    const activities = createActivities({
+      bundle: () => bundle,
+      directory: createFileDirectory(path.join(policyFolder, 'directory.yaml'), issuer),
+      connectors: new Map(definitions.map((one) => [one.name, one])),
+      channels: new Map(),
+      evidence,
+      policyKey: keys.policy,
+      trusted: keys.trusted,
+      timeZone: 'Etc/UTC',
+      environment: 'development',
+      newId: randomUUID,
+    });
+    const signedRequest = await keys.signer.signRequest(request);
+    const opened = await activities.open({ request, signedRequest, runId: 'bench', nowMs: Date.now() });
+    const approvals = await Promise.all(
+      ['alice', 'bob', 'carol'].map(async (id) => ({
+        stage: 0,
+        decision: await keys.signer.signDecision({
+          decisionId: `dec_${randomUUID()}`,
+          actionId: request.id,
+          actionDigest: opened.actionDigest,
+          planDigest: opened.planDigest,
+          verdict: 'approve',
+          person: { id, name: id, groups: ['g-data-owners'] },
+          channel: 'inbox',
+          assurance: 'login',
+          decidedAt: new Date().toISOString(),
+        }),
+      })),
+    );
+    return { request, signedRequest, plan: opened.signedPlan, approvals };
+  }
+
+  async function steps(name: string, step: () => unknown): Promise<Micro> {
+    for (let index = 0; index < Math.max(3, count / 5); index += 1) await step();
+    const samples: number[] = [];
+    for (let index = 0; index < count; index += 1) {
+      const from = clockMs();
+      await step();
+      samples.push(clockMs() - from);
+    }
+    return { name, ms: summarise(samples) };
+  }
+}

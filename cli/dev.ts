@@ -1,0 +1,18 @@
+import { Command } from 'commander';
+import { loadConfig } from '../config/load.js';
+import { devToken } from './dev-token.js';
+
+/** `countersign dev`: what helps on a development machine and refuses production. */
+export function devCommand(): Command {
+  const dev = new Command('dev').description('Tools for development; they refuse production');
+  dev
+    .command('token')
+    .description('Print a short-lived access token of the embedded development provider')
+    .argument('<subject>', 'a sample agent or person, for example invoice-bot or alice')
+    .option('-c, --config <file>', 'the configuration; COUNTERSIGN_CONFIG or countersign.yaml when absent')
+    .action(async (subject: string, options: { config?: string }) => {
+      const token = await devToken(loadConfig(options.config), subject, new Date());
+      process.stdout.write(`${token}\n`);
+    });
+  return dev;
+}

@@ -1,0 +1,17 @@
+#!/usr/bin/env node
+import { Command } from 'commander';
+import { CountersignError } from '../domain/errors.js';
+import { devCommand } from './dev.js';
+
+const program = new Command('countersign').description('Action-level approvals for AI agents and pipelines').showHelpAfterError();
+
+// One file a subcommand; each reads the configuration itself, and only when it runs.
+program.addCommand(devCommand());
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (!(error instanceof CountersignError)) throw error;
+  process.stderr.write(`countersign: ${error.detail}\n`);
+  process.exitCode = 1;
+}

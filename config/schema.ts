@@ -1,0 +1,154 @@
+import { Type, type Static } from 'typebox';
+
+const strict = { additionalProperties: false } as const;
+const Text = Type.String({ minLength: 1, maxLength: 2048 });
+const EnvName = Type.String({ pattern: '^[A-Z][A-Z0-9_]*$', description: 'Name of an environment variable that holds the secret' });
+const Seconds = Type.Integer({ minimum: 0, maximum: 86_400 });
+
+/** One OIDC issuer whose access tokens are accepted. */
+export const IssuerConfig = Type.Object(
+  {
+    issuer: Text,
+    audience: Text,
+    /** Found through discovery when absent. */
+    jwksUri: Type.Optional(Text),
+    algorithms: Type.Array(Type.Union([Type.Literal('RS256'), Type.Literal('PS256'), Type.Literal('ES256'), Type.Literal('EdDSA')]), { minItems: 1 }),
+    clockToleranceSeconds: Type.Optional(Seconds),
+    maxTokenAgeSeconds: Type.Optional(Seconds),
+    requiredClaims: Type.Optional(Type.Array(Text)),
+    /** Which claim tells an agent from a person. A token that says neither is refused. */
+    principal: Type.Object({ claim: Text, agent: Type.Array(Text), person: Type.Array(Text) }, strict),
+    /**
+     * Which access tokens of people may decide through the API, by the client or scope they were issued for. Without it none may:
+     * a token that some other program holds for a person is not that person's decision.
+     */
+    decide: Type.Optional(Type.Object({ claim: Text, values: Type.Array(Text, { minItems: 1 }) }, strict)),
+  },
+  strict,
+);
+export type IssuerConfig = Static<typeof IssuerConfig>;
+
+export const TeamsConfig = Type.Object(
+  {
+    appId: Text,
+    tenantId: Text,
+    /** Absent for a managed identity or in tests that bring their own credentials. */
+    appPasswordEnv: Type.Optional(EnvName),
+    /** Where proactive messages go; Microsoft's public cloud when absent. */
+    serviceUrl: Type.Optional(Text),
+    /** Issuer and keys of tokens from the channel; Microsoft's when absent. */
+    tokenIssuer: Type.Optional(Text),
+    openIdMetadataUrl: Type.Optional(Text),
+    /** Authority that issues the bot's own tokens; Microsoft's when absent. */
+    loginAuthority: Type.Optional(Text),
+  },
+  strict,
+);
+export type TeamsConfig = Static<typeof TeamsConfig>;
+
+export const TargetConfig = Type.Union([
+  Type.Object(
+    {
+      kind: Type.Literal('postgres'),
+      urlEnv: EnvName,
+      statementTimeoutSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 3600 })),
+      maxRows: Type.Optional(Type.Integer({ minimum: 1 })),
+    },
+    strict,
+  ),
+  Type.Object(
+    {
+      kind: Type.Literal('http'),
+      baseUrl: Text,
+      methods: Type.Array(Text, { minItems: 1 }),
+      signingSecretEnv: Type.Optional(EnvName),
+      bearerTokenEnv: Type.Optional(EnvName),
+      idempotent: Type.Optional(Type.Boolean()),
+      timeoutSeconds: Type.Optional(Type.Integer({ minimum: 1, maximum: 3600 })),
+    },
+    strict,
+  ),
+]);
+export type TargetConfig = Static<typeof TargetConfig>;
+
+/** The whole of `countersign.yaml`. Paths are relative to the file; secrets are named, never written. */
+export const Config = Type.Object(
+  {
+    version: Type.Literal(1),
+    environment: Type.Union([Type.Literal('development'), Type.Literal('production')]),
+    temporal: Type.Object(
+      {
+        address: Text,
+        namespace: Text,
+        apiKeyEnv: Type.Optional(EnvName),
+        tls: Type.Optional(
+          Type.Object({ serverName: Type.Optional(Text), caFile: Type.Optional(Text), certFile: Type.Optional(Text), keyFile: Type.Optional(Text) }, strict),
+        ),
+        uiUrl: Type.Optional(Text),
+      },
+      strict,
+    ),
+    keys: Type.Object(
+      {
+        /** Folder with `policy.private.jwk`, `decision.private.jwk`, `executor.private.jwk` (each process reads its own) and `public.jwks.json`. */
+        directory: Text,
+      },
+      strict,
+    ),
+    api: Type.Object(
+      {
+        host: Text,
+        port: Type.Integer({ minimum: 0, maximum: 65_535 }),
+        publicUrl: Text,
+        /** Number of proxies in front whose X-Forwarded-For entries are believed; 0 believes none. */
+        trustedProxies: Type.Optional(Type.Integer({ minimum: 0, maximum: 10 })),
+        sessionSecretEnv: EnvName,
+        limits: Type.Optional(
+          Type.Object(
+            {
+              bodyBytes: Type.Optional(Type.Integer({ minimum: 1024, maximum: 1_048_576 })),
+              bodyDepth: Type.Optional(Type.Integer({ minimum: 2, maximum: 64 })),
+              stringLength: Type.Optional(Type.Integer({ minimum: 256, maximum: 262_144 })),
+              requestsPerMinute: Type.Optional(Type.Integer({ minimum: 1 })),
+              pendingPerSubject: Type.Optional(Type.Integer({ minimum: 1 })),
+            },
+            strict,
+          ),
+        ),
+      },
+      strict,
+    ),
+    identity: Type.Object(
+      {
+        issuers: Type.Array(IssuerConfig, { minItems: 1, maxItems: 20 }),
+        /** The provider people sign in with at the inbox. */
+        login: Type.Object({ issuer: Text, clientId: Text, clientSecretEnv: Type.Optional(EnvName), scopes: Type.Optional(Type.Array(Text)) }, strict),
+        /** Group ids whose members see every action. They get no right to approve by it. */
+        operators: Type.Array(Text),
+      },
+      strict,
+    ),
+    directory: Type.Object({ file: Text }, strict),
+    policy: Type.Object({ directory: Text, timeZone: Text }, strict),
+    evidence: Type.Object({ file: Text }, strict),
+    teams: Type.Optional(TeamsConfig),
+    /** Files (JSON) that define connectors outside the executor. */
+    externalConnectors: Type.Optional(Type.Array(Text)),
+    executor: Type.Object(
+      {
+        grants: Text,
+        exports: Text,
+        /** Connectors this executor runs; everything else it refuses. */
+        connectors: Type.Array(Text),
+        targets: Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]{0,62}$' }), TargetConfig),
+      },
+      strict,
+    ),
+    /** Only with `environment: development`. */
+    dev: Type.Optional(
+      Type.Object({ idpPort: Type.Integer({ minimum: 0, maximum: 65_535 }), databasePort: Type.Integer({ minimum: 0, maximum: 65_535 }) }, strict),
+    ),
+  },
+  strict,
+);
+export type Config = Static<typeof Config>;

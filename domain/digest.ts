@@ -1,0 +1,23 @@
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import { canonicalJson } from './canonical.js';
+import type { Json } from './json.js';
+
+/** `sha256:` and 64 lower-case hex digits. */
+export type Digest = `sha256:${string}`;
+
+/** SHA-256 over the UTF-8 bytes of `text`. */
+export function digestText(text: string): Digest {
+  return `sha256:${bytesToHex(sha256(utf8ToBytes(text)))}`;
+}
+
+/** SHA-256 over the canonical JSON (RFC 8785) of `value`. */
+export function digestJson(value: unknown): Digest {
+  return digestText(canonicalJson(value as Json));
+}
+
+/** The first 12 hex digits in groups of four, for people to compare: `3f9a 02bc 77d1`. */
+export function shortDigest(digest: string): string {
+  const hex = digest.replace(/^sha256:/, '').slice(0, 12);
+  return (hex.match(/.{1,4}/g) ?? []).join(' ');
+}

@@ -1,0 +1,131 @@
+import type { ConnectorDefinition } from './connector.js';
+import { isJsonObject, type Json, type JsonObject } from './json.js';
+import type { DisplayField } from './view.js';
+
+const maxValueLength = 4_000;
+const maxNameLength = 120;
+const maxFields = 200;
+const maxItems = 40;
+
+/**
+ * What people may see of the parameters. A member is shown in clear only where the connector's schema marks it
+ * `"x-display": true`, lists of plain values included; of every other one, and of members the schema does not know, only name and shape are shown.
+ * Bounded in number and length, with a visible mark where something did not fit.
+ */
+export function displayFields(definition: ConnectorDefinition, parameters: JsonObject): readonly DisplayField[] {
+  const fields: DisplayField[] = [];
+  walk(parameters, definition.parameters, '', '', fields);
+  if (fields.length <= maxFields) return fields;
+  const left = fields.length - maxFields;
+  return [...fields.slice(0, maxFields), { path: '', label: 'More parameters', value: `${left} more that are not shown here`, masked: true, truncated: true }];
+}
+
+function walk(value: Json, schema: Json | undefined, path: string, label: string, fields: DisplayField[]): void {
+  if (isJsonObject(value)) {
+    const entries = inSchemaOrder(value, schema);
+    if (entries.length === 0 && path !== '') add(fields, { path, label, value: 'empty', masked: false, truncated: false });
+    for (const [key, member] of entries) {
+      // A mark on an object says nothing of its members: each is shown for its own mark only.
+      const below = memberSchema(schema, key);
+      walk(member, below, path === '' ? key : `${path}.${key}`, titleOf(below, label === '' ? key : `${label} › ${key}`), fields);
+    }
+    return;
+  }
+  const items = isJsonObject(schema) ? schema['items'] : undefined;
+  if (Array.isArray(value) && isJsonObject(items) && isJsonObject(items['properties'])) {
+    for (const [index, item] of value.entries()) {
+      if (index >= maxItems) {
+        add(fields, { path: `${path}[…]`, label, value: `${value.length - maxItems} more entries`, masked: true, truncated: true });
+        return;
+      }
+      walk(item as Json, items, `${path}[${index}]`, `${label} ${index + 1}`, fields);
+    }
+    return;
+  }
+  const shown = isJsonObject(schema) && schema['x-display'] === true;
+  const text = shown ? textOf(value) : undefined;
+  if (text === undefined) {
+    add(fields, { path, label, value: shapeOf(value), masked: true, truncated: false });
+    return;
+  }
+  add(fields, { path, label, value: clip(text, maxValueLength), masked: false, truncated: text.length > maxValueLength });
+}
+
+// The order in which a requester wrote members must not decide what people get to see first.
+function inSchemaOrder(value: JsonObject, schema: Json | undefined): readonly (readonly [string, Json])[] {
+  const known = isJsonObject(schema) && isJsonObject(schema['properties']) ? Object.keys(schema['properties']) : [];
+  const place = (key: string) => (known.includes(key) ? known.indexOf(key) : known.length);
+  // Long lists of objects come last, so that they push nothing out of sight.
+  const long = (member: Json) => Number(Array.isArray(member) && member.some((item) => isJsonObject(item)));
+  return Object.entries(value).sort(([a, first], [b, second]) => long(first) - long(second) || place(a) - place(b));
+}
+
+// Names of members the schema does not know are the requester's words too.
+function add(fields: DisplayField[], field: DisplayField): void {
+  fields.push({ ...field, path: clip(field.path, maxNameLength), label: clip(field.label, maxNameLength) });
+}
+
+/** The first `max` UTF-16 units with a visible mark where something was cut, never half of a surrogate pair. */
+function clip(text: string, max: number): string {
+  if (text.length <= max) return text;
+  const splits = /[\uD800-\uDBFF]/.test(text.charAt(max - 1));
+  return `${text.slice(0, splits ? max - 1 : max)}…`;
+}
+
+function memberSchema(schema: Json | undefined, key: string): Json | undefined {
+  if (!isJsonObject(schema)) return undefined;
+  const { properties, additionalProperties } = schema;
+  if (isJsonObject(properties) && Object.hasOwn(properties, key)) return properties[key];
+  return isJsonObject(additionalProperties) ? additionalProperties : undefined;
+}
+
+function titleOf(schema: Json | undefined, fallback: string): string {
+  return isJsonObject(schema) && typeof schema['title'] === 'string' ? schema['title'] : fallback;
+}
+
+/** A marked value as text; undefined for one that has members of its own, for which the mark does not speak. */
+function textOf(value: Json): string | undefined {
+  if (typeof value === 'string') return value;
+  if (!Array.isArray(value)) return isJsonObject(value) ? undefined : JSON.stringify(value);
+  if (value.some((item) => typeof item === 'object' && item !== null)) return undefined;
+  // One item with a comma in it must not read like two.
+  const plain = value.every((item) => typeof item === 'number' || (typeof item === 'string' && /^[^\s,"](?:[^,"]*[^\s,"])?$/.test(item)));
+  return plain && value.length > 0 ? value.join(', ') : JSON.stringify(value);
+}
+
+/** The shape of a hidden value: enough to notice something odd, too little to learn it. */
+export function shapeOf(value: Json): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return `list of ${value.length}`;
+  switch (typeof value) {
+    case 'string':
+      return `text of ${value.length} characters`;
+    case 'number':
+      return 'number';
+    case 'boolean':
+      return 'yes or no';
+    default:
+      return `object of ${Object.keys(value).length} members`;
+  }
+}
+
+/**
+ * The parameters that reach policy: top-level members that the schema marks `"x-policy": true`, and, as a list under
+ * `<member>_<inner>`, the inner members so marked of a list of objects.
+ */
+export function policyParameters(definition: ConnectorDefinition, parameters: JsonObject): JsonObject {
+  const properties = definition.parameters['properties'];
+  if (!isJsonObject(properties)) return {};
+  const seen: Record<string, Json> = {};
+  for (const [key, value] of Object.entries(parameters)) {
+    const schema = Object.hasOwn(properties, key) ? properties[key] : undefined;
+    if (!isJsonObject(schema)) continue;
+    if (schema['x-policy'] === true) seen[key] = value;
+    const inner = isJsonObject(schema['items']) && isJsonObject(schema['items']['properties']) ? schema['items']['properties'] : {};
+    for (const [name, member] of Object.entries(inner)) {
+      if (!isJsonObject(member) || member['x-policy'] !== true || !Array.isArray(value)) continue;
+      seen[`${key}_${name}`] = (value as readonly Json[]).flatMap((item) => (isJsonObject(item) && item[name] !== undefined ? [item[name]] : []));
+    }
+  }
+  return seen;
+}

@@ -1,0 +1,160 @@
+import type { ConnectorRef, ActionRequest } from './request.js';
+import { actionDigest, requestDigest } from './request.js';
+import type { Decision } from './decision.js';
+import type { Digest } from './digest.js';
+import type { ErrorCode } from './errors.js';
+import { planDigest, type Plan, type PlanStage } from './plan.js';
+import { involvedIn, isSoundStage, refuseApprover } from './separation.js';
+import { isDecision, isPlan } from './shapes.js';
+import { verify, type TrustedKeys } from './signing.js';
+
+/** Everything an executor needs to see for itself that an action may run. */
+export type Grant = {
+  readonly request: ActionRequest;
+  /** The api's word that a verified caller asked for this, as a compact JWS over the digest of the request. */
+  readonly signedRequest: string;
+  /** The plan as a compact JWS. */
+  readonly plan: string;
+  /** The approvals as compact JWS, each with the stage it was counted for. */
+  readonly approvals: readonly { readonly stage: number; readonly decision: string }[];
+};
+
+/** A grant that holds, or the first check that it fails. */
+export type GrantVerdict =
+  | { readonly ok: true; readonly plan: Plan; readonly digest: Digest; readonly approvedBy: readonly Decision[] }
+  | { readonly ok: false; readonly code: ErrorCode; readonly check: string };
+
+// Clocks of two machines may differ by this much before a decision counts as made in the future.
+const clockSkewMs = 60_000;
+// From the approval that ends a stage to the start of the next one: a decision may be under way for the five minutes
+// for which it is valid, and the directory may be slow to answer.
+const stageSlackMs = 10 * 60_000;
+
+const refused = (check: string, code: ErrorCode = 'grant-invalid'): GrantVerdict => ({ ok: false, code, check });
+
+/**
+ * Verifies a grant with public keys alone: the api took the request from a verified caller, the plan was signed for exactly this request and is in force, the
+ * connector is the one it was made against, and every stage has its quorum of distinct, uninvolved, named humans
+ * who approved exactly this digest in time. Never throws on bad input.
+ * @param nowMs milliseconds since 1970
+ */
+export async function verifyGrant(grant: Grant, keys: TrustedKeys, connector: ConnectorRef, nowMs: number): Promise<GrantVerdict> {
+  try {
+    return await verifyReadable(grant, keys, connector, nowMs);
+  } catch {
+    // Whoever holds Temporal chooses every member; an exception would be retried, a refusal is final.
+    return refused('grant: cannot be read');
+  }
+}
+
+/**
+ * Checks that the api signed exactly this request. Returns the reason if it did not. Its times are not judged here: an
+ * action may wait for days.
+ */
+export async function verifyRequest(request: ActionRequest, signedRequest: string, keys: TrustedKeys): Promise<string | undefined> {
+  const signed = await verify('request', signedRequest, keys);
+  if (typeof signed === 'string') return signed;
+  if (signed.content['actionId'] !== request.id || signed.content['digest'] !== requestDigest(request)) return 'signed for another request';
+  return undefined;
+}
+
+async function verifyReadable(grant: Grant, keys: TrustedKeys, connector: ConnectorRef, nowMs: number): Promise<GrantVerdict> {
+  const asked = await verifyRequest(grant.request, grant.signedRequest, keys);
+  if (asked !== undefined) return refused(`request: ${asked}`, 'request-unsigned');
+  const signed = await verify('plan', grant.plan, keys);
+  if (typeof signed === 'string') return refused(`plan: ${signed}`);
+  if (!isPlan(signed.content)) return refused('plan: not the shape of a plan');
+  const plan: Plan = signed.content;
+
+  if (plan.actionId !== grant.request.id) return refused('plan: made for another action');
+  if (plan.requestDigest !== requestDigest(grant.request)) return refused('plan: made for another request');
+  const expected = grant.request.connector;
+  if (
+    expected.name !== connector.name ||
+    expected.version !== connector.version ||
+    expected.digest !== connector.digest ||
+    expected.name !== grant.request.action
+  )
+    return refused('connector: another definition than requested', 'connector-mismatch');
+  if (nowMs >= Date.parse(plan.expiresAt)) return refused('plan: expired', 'grant-expired');
+  if (nowMs < Date.parse(plan.evaluatedAt) - clockSkewMs) return refused('plan: from the future');
+
+  const digest = actionDigest(grant.request, planDigest(plan), plan.expiresAt);
+  switch (plan.outcome) {
+    case 'deny':
+      return refused('plan: a denial', 'denied-by-policy');
+    case 'allow':
+      return grant.approvals.length === 0 ? { ok: true, plan, digest, approvedBy: [] } : refused('approvals: none were asked for');
+    case 'review':
+      return verifyApprovals(grant, plan, digest, keys, nowMs);
+    default:
+      return refused('plan: unknown outcome');
+  }
+}
+
+async function verifyApprovals(grant: Grant, plan: Plan, digest: Digest, keys: TrustedKeys, nowMs: number): Promise<GrantVerdict> {
+  if (plan.stages.length === 0 || !plan.stages.every(isSoundStage)) return refused('plan: a stage nobody can pass');
+  const approvedBy: Decision[] = [];
+  const ids = new Set<string>();
+  const excluded = [...plan.excluded, ...involvedIn(grant.request)];
+  let [index, startMs, latestMs] = [0, Date.parse(plan.evaluatedAt), Date.parse(plan.evaluatedAt)];
+  for (const approval of grant.approvals) {
+    const stage = Number.isInteger(approval.stage) ? plan.stages[approval.stage] : undefined;
+    if (stage === undefined) return refused('approval: for no stage of the plan');
+    const signed = await verify('decision', approval.decision, keys);
+    if (typeof signed === 'string') return refused(`approval: ${signed}`);
+    if (!isDecision(signed.content)) return refused('approval: not the shape of a decision');
+    const decision: Decision = signed.content;
+    if (ids.has(decision.decisionId)) return refused('approval: stands twice', 'decision-replayed');
+    if (approval.stage < index) return refused('approvals: not in the order of the stages');
+    // A stage begins with the last approval of the one before it.
+    if (approval.stage > index) [index, startMs] = [approval.stage, latestMs];
+    const problem = refuseDecision(decision, grant, plan, digest, nowMs) ?? refuseStageTime(decision, stage, index, startMs);
+    if (problem !== undefined) return problem;
+    const refusal = refuseApprover({
+      stage,
+      level: escalationLevel(stage, startMs, decision),
+      excluded,
+      counted: approvedBy.map((earlier) => earlier.person.id),
+      candidate: decision.person,
+      assurance: decision.assurance,
+    });
+    if (refusal !== undefined) return refused(`approval: ${refusal.detail}`, refusal.code);
+    ids.add(decision.decisionId);
+    latestMs = Math.max(latestMs, Date.parse(decision.decidedAt));
+    approvedBy.push(decision);
+  }
+  for (const [at, stage] of plan.stages.entries()) {
+    const count = grant.approvals.filter((approval) => approval.stage === at).length;
+    if (count < stage.quorum) return refused(`stage ${at + 1}: ${count} of ${stage.quorum} approvals`);
+  }
+  return { ok: true, plan, digest, approvedBy };
+}
+
+function refuseDecision(decision: Decision, grant: Grant, plan: Plan, digest: Digest, nowMs: number): GrantVerdict | undefined {
+  if (decision.verdict !== 'approve') return refused('approval: it is a rejection');
+  if (decision.actionId !== grant.request.id) return refused('approval: of another action');
+  if (decision.actionDigest !== digest) return refused('approval: of another digest', 'decision-digest-mismatch');
+  if (decision.planDigest !== planDigest(plan)) return refused('approval: under another plan', 'decision-digest-mismatch');
+  const decidedAtMs = Date.parse(decision.decidedAt);
+  if (decidedAtMs >= Date.parse(plan.expiresAt)) return refused('approval: after the deadline', 'decision-expired');
+  if (decidedAtMs < Date.parse(plan.evaluatedAt) - clockSkewMs || decidedAtMs > nowMs + clockSkewMs) return refused('approval: its time cannot be');
+  return undefined;
+}
+
+// A click after the deadline of its stage is worth nothing, though the plan as a whole runs on. The workflow refuses
+// it too; whoever holds Temporal could hand it on all the same.
+function refuseStageTime(decision: Decision, stage: PlanStage, index: number, startMs: number): GrantVerdict | undefined {
+  const decidedAtMs = Date.parse(decision.decidedAt);
+  const slackMs = index === 0 ? clockSkewMs : stageSlackMs;
+  if (decidedAtMs >= startMs + stage.expiresInMs + slackMs) return refused('approval: after the deadline of its stage', 'decision-expired');
+  if (decidedAtMs < startMs - slackMs) return refused('approval: before its stage began');
+  return undefined;
+}
+
+// An escalation can only have happened if its time had come when the decision was made. The stage began no
+// earlier than `startMs`, so this bound admits nobody too early by more than the clocks may differ.
+function escalationLevel(stage: PlanStage, startMs: number, decision: Decision): number {
+  const elapsedMs = Date.parse(decision.decidedAt) - startMs + clockSkewMs;
+  return stage.escalations.filter((step) => step.afterMs <= elapsedMs).length;
+}

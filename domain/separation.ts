@@ -1,0 +1,80 @@
+import type { ErrorCode } from './errors.js';
+import type { ApproverSet, Escalation, PlanStage } from './plan.js';
+import type { Decision } from './decision.js';
+import { assuranceSuffices, type PersonId } from './principal.js';
+import type { ActionRequest } from './request.js';
+
+/** A refusal with its stable code and one sentence. */
+export type Refusal = { readonly code: ErrorCode; readonly detail: string };
+
+/** What is known of a person when they decide. */
+export type Candidate = { readonly id: PersonId; readonly groups: readonly string[] };
+
+/**
+ * The ids that a request itself names: its requester, the agent's owner, the person it is done for. None of them
+ * approves it, whatever a plan says.
+ */
+export function involvedIn(request: ActionRequest): readonly string[] {
+  const { requester, onBehalfOf } = request;
+  return [requester.id, ...(requester.kind === 'agent' ? [requester.owner] : []), ...(onBehalfOf === undefined ? [] : [onBehalfOf])];
+}
+
+/** True when the set names the person or one of their groups, by id. An empty set names nobody. */
+export function isMember(approvers: ApproverSet, candidate: Candidate): boolean {
+  return approvers.people.includes(candidate.id) || approvers.groups.some((group) => candidate.groups.includes(group));
+}
+
+/** Who may decide a stage once its first `level` escalations have happened. */
+export function approversAt(stage: PlanStage, level: number): ApproverSet {
+  const sets = [stage.approvers, ...stage.escalations.slice(0, level).map((step: Escalation) => step.approvers)];
+  return { groups: [...new Set(sets.flatMap((set) => set.groups))], people: [...new Set(sets.flatMap((set) => set.people))] };
+}
+
+/**
+ * Whether this person may give this stage their consent: not involved in the action, not counted before in any
+ * stage, named by the stage, and strongly enough signed in. Returns the first reason against it.
+ */
+export function refuseApprover(input: {
+  readonly stage: PlanStage;
+  readonly level: number;
+  readonly excluded: readonly PersonId[];
+  readonly counted: readonly PersonId[];
+  readonly candidate: Candidate;
+  readonly assurance: Decision['assurance'];
+}): Refusal | undefined {
+  const { stage, level, excluded, counted, candidate, assurance } = input;
+  if (excluded.includes(candidate.id))
+    return { code: 'approver-is-requester', detail: 'This person asked for the action, owns the agent that did, or benefits from it.' };
+  if (counted.includes(candidate.id)) return { code: 'decided-already', detail: 'This person has already decided on this action.' };
+  if (!isMember(approversAt(stage, level), candidate))
+    return { code: 'approver-not-eligible', detail: `This person is not an approver of the stage "${stage.name}".` };
+  if (!assuranceSuffices(assurance, stage.assurance))
+    return { code: 'assurance-too-low', detail: `The stage "${stage.name}" needs the assurance ${stage.assurance}.` };
+  return undefined;
+}
+
+/** True when the stage can be passed at all: at least one human asked for, somebody named, and no quorum of zero. */
+export function isSoundStage(stage: PlanStage): boolean {
+  return Number.isInteger(stage.quorum) && stage.quorum >= 1 && stage.approvers.groups.length + stage.approvers.people.length > 0;
+}
+
+/**
+ * True when every stage can have its quorum with nobody in two of them: a matching of seats to people, found along
+ * augmenting paths. Quorums and candidates are few; the work is at most seats times candidates.
+ */
+export function canStaff(stages: readonly { readonly quorum: number; readonly candidates: readonly PersonId[] }[]): boolean {
+  const seats = stages.flatMap((stage) => Array.from({ length: stage.quorum }, () => stage.candidates));
+  const seatOf = new Map<PersonId, number>();
+  const place = (seat: number, tried: Set<PersonId>): boolean => {
+    for (const person of seats[seat] ?? []) {
+      if (tried.has(person)) continue;
+      tried.add(person);
+      const taken = seatOf.get(person);
+      if (taken !== undefined && !place(taken, tried)) continue;
+      seatOf.set(person, seat);
+      return true;
+    }
+    return false;
+  };
+  return seats.every((_candidates, seat) => place(seat, new Set()));
+}

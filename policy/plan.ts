@@ -1,0 +1,127 @@
+import { connectorDigest, type ConnectorDefinition } from '../domain/connector.js';
+import type { Directory, DirectoryPerson } from '../directory/port.js';
+import { policyParameters } from '../domain/display.js';
+import { CountersignError } from '../domain/errors.js';
+import type { Plan, PlanStage } from '../domain/plan.js';
+import { assessRisk, type LocalTime } from '../domain/risk.js';
+import { requestDigest, type ActionRequest } from '../domain/request.js';
+import { approversAt, canStaff, type Refusal } from '../domain/separation.js';
+import type { PersonRef } from '../domain/principal.js';
+import type { PolicyBundle } from './bundle.js';
+import { evaluate, type PolicyAnswer } from './evaluate.js';
+
+/** How long an approved action may wait for its execution. */
+const executionWindowMs = 60 * 60_000;
+const memberLimit = 500;
+
+export type PlanDeps = {
+  readonly bundle: () => PolicyBundle;
+  readonly directory: Directory;
+  readonly connectors: ReadonlyMap<string, ConnectorDefinition>;
+  readonly timeZone: string;
+  readonly environment: string;
+};
+
+/** A plan, and the humans it involves by name. */
+export type PlannedAction = { readonly plan: Plan; readonly owner?: PersonRef; readonly onBehalfOf?: PersonRef };
+
+/**
+ * Evaluates policy for a request at one moment and turns the answer into a plan. Never throws: whatever cannot
+ * be evaluated, looked up or satisfied becomes a denial that says so.
+ * @param refusal a reason found beforehand, which denies whatever policy says
+ */
+export async function makePlan(deps: PlanDeps, request: ActionRequest, now: Date, refusal?: Refusal): Promise<PlannedAction> {
+  const local = localTime(now, deps.timeZone);
+  const risk = assessRisk(request, local);
+  const policyDigest = deps.bundle().digest;
+  const base = { actionId: request.id, requestDigest: requestDigest(request), risk, policyDigest, evaluatedAt: now.toISOString() } as const;
+  const denied = (answer: Pick<Extract<PolicyAnswer, { outcome: 'deny' }>, 'code' | 'detail' | 'policies'>, excluded: readonly string[] = []): Plan => ({
+    ...base,
+    outcome: 'deny',
+    policies: answer.policies,
+    denial: { code: answer.code, detail: answer.detail },
+    stages: [],
+    excluded,
+    expiresAt: new Date(now.getTime() + executionWindowMs).toISOString(),
+  });
+  if (refusal !== undefined) return { plan: denied({ policies: [], ...refusal }) };
+  try {
+    const { owner, beneficiary, requester } = await involved(deps.directory, request);
+    const names = { ...(owner === undefined ? {} : { owner: ref(owner) }), ...(beneficiary === undefined ? {} : { onBehalfOf: ref(beneficiary) }) };
+    const excluded = [...new Set([owner?.id, beneficiary?.id, requester?.id].filter((id) => id !== undefined))].sort();
+    const definition = deps.connectors.get(request.action);
+    if (definition === undefined)
+      return { plan: denied({ policies: [], code: 'action-unknown', detail: 'No connector offers this action.' }, excluded), ...names };
+    // What people may see of the parameters is told by this definition; under another one they would see something else.
+    if (request.connector.name !== definition.name || request.connector.digest !== connectorDigest(definition))
+      return {
+        plan: denied({ policies: [], code: 'connector-mismatch', detail: 'The connector has changed since the request was made.' }, excluded),
+        ...names,
+      };
+    const answer = evaluate(deps.bundle(), request, {
+      ...(owner === undefined ? {} : { owner: { id: owner.id, groups: owner.groups } }),
+      ...(beneficiary === undefined ? {} : { beneficiary: { id: beneficiary.id, groups: beneficiary.groups } }),
+      requesterGroups: requester?.groups ?? [],
+      risk,
+      local,
+      environment: deps.environment,
+      parameters: policyParameters(definition, request.parameters),
+    });
+    if (answer.outcome === 'deny') return { plan: denied(answer, excluded), ...names };
+    const stages = answer.outcome === 'review' ? answer.stages : [];
+    const gap = await unsatisfiable(deps.directory, stages, excluded);
+    if (gap !== undefined) return { plan: denied({ policies: answer.policies, code: 'route-unsatisfiable', detail: gap }, excluded), ...names };
+    const lifetimeMs = stages.reduce((sum, stage) => sum + stage.expiresInMs, 0) + executionWindowMs;
+    return {
+      plan: { ...base, outcome: answer.outcome, policies: answer.policies, stages, excluded, expiresAt: new Date(now.getTime() + lifetimeMs).toISOString() },
+      ...names,
+    };
+  } catch (error) {
+    const code = error instanceof CountersignError ? error.code : 'policy-error';
+    const detail = error instanceof CountersignError ? error.detail : 'The policy could not be evaluated.';
+    return { plan: denied({ policies: [], code, detail }) };
+  }
+}
+
+/** The humans and the agent behind a request, as the directory has them now. Throws when one of them is unknown or inactive. */
+async function involved(
+  directory: Directory,
+  request: ActionRequest,
+): Promise<{ readonly owner?: DirectoryPerson; readonly beneficiary?: DirectoryPerson; readonly requester?: DirectoryPerson }> {
+  const beneficiary =
+    request.onBehalfOf === undefined ? undefined : await knownPerson(directory, request.onBehalfOf, 'The person on whose behalf this is asked');
+  const on = beneficiary === undefined ? {} : { beneficiary };
+  if (request.requester.kind === 'person') return { requester: await knownPerson(directory, request.requester.id, 'The requester'), ...on };
+  const agent = await directory.agent(request.requester.id);
+  if (agent === undefined || !agent.active) throw new CountersignError('principal-unknown', 'The agent is not in the directory or not active.');
+  return { owner: await knownPerson(directory, agent.owner, "The agent's owner"), ...on };
+}
+
+async function knownPerson(directory: Directory, id: string, what: string): Promise<DirectoryPerson> {
+  const person = await directory.person(id);
+  if (person === undefined || !person.active) throw new CountersignError('principal-unknown', `${what} is not in the directory or not active.`);
+  return person;
+}
+
+/** Says why the stages cannot all be passed by different, uninvolved people, even after all escalations. */
+async function unsatisfiable(directory: Directory, stages: readonly PlanStage[], excluded: readonly string[]): Promise<string | undefined> {
+  const seats: { quorum: number; candidates: readonly string[] }[] = [];
+  for (const stage of stages) {
+    const people = await directory.members(approversAt(stage, stage.escalations.length), memberLimit);
+    const candidates = people.map((person) => person.id).filter((id) => !excluded.includes(id));
+    if (candidates.length < stage.quorum) return `The stage "${stage.name}" needs ${stage.quorum}, but only ${candidates.length} could approve.`;
+    seats.push({ quorum: stage.quorum, candidates });
+  }
+  return canStaff(seats) ? undefined : 'The stages need more different people than there are, since nobody counts twice.';
+}
+
+function ref(person: DirectoryPerson): PersonRef {
+  return { id: person.id, name: person.name };
+}
+
+/** Hour and ISO weekday of a moment in a time zone. Throws on a zone that does not exist. */
+export function localTime(moment: Date, timeZone: string): LocalTime {
+  const parts = new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', hourCycle: 'h23', weekday: 'short' }).formatToParts(moment);
+  const part = (type: string) => parts.find((entry) => entry.type === type)?.value ?? '';
+  return { hour: Number(part('hour')), weekday: ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'].indexOf(part('weekday')) + 1 };
+}

@@ -1,0 +1,89 @@
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { chmod, link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { Trouble } from './term.mjs';
+
+/** The processes that sign; each holds its own private key and no other. */
+export const keyRoles = ['policy', 'decision', 'executor'];
+
+/**
+ * Makes the keys that are missing in `folder` and publishes the public halves. A key that exists is never
+ * touched. With `split`, each private key gets a folder of its own, with the public halves of all, to be
+ * mounted into one process.
+ */
+export async function ensureKeys(folder, { split = false, mode = 0o600 } = {}) {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const made = [];
+  const publicKeys = [];
+  for (const role of keyRoles) {
+    const file = split ? path.join(folder, role, `${role}.private.jwk`) : path.join(folder, `${role}.private.jwk`);
+    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+    if (await createOnce(file, () => JSON.stringify(newKey(role)), mode)) made.push(role);
+    publicKeys.push(publicHalf(await readKey(file), role));
+  }
+  const folders = split ? keyRoles.map((role) => path.join(folder, role)) : [folder];
+  const published = await readPublished(path.join(folders[0], 'public.jwks.json'));
+  // Older keys stay published: what they signed must remain verifiable.
+  const known = new Set(publicKeys.map((key) => key.kid));
+  const text = `${JSON.stringify({ keys: [...publicKeys, ...published.filter((key) => !known.has(key.kid))] }, null, 2)}\n`;
+  for (const target of folders) await writeAtomically(path.join(target, 'public.jwks.json'), text, 0o644);
+  return made;
+}
+
+function newKey(role) {
+  const jwk = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
+  return { kty: 'OKP', crv: 'Ed25519', x: jwk.x, d: jwk.d, kid: `${role}-${thumbprint(jwk).slice(0, 16)}`, alg: 'EdDSA', use: 'sig' };
+}
+
+/** RFC 7638: the members in lexical order, without white space. */
+function thumbprint(jwk) {
+  return createHash('sha256')
+    .update(JSON.stringify({ crv: jwk.crv, kty: jwk.kty, x: jwk.x }))
+    .digest('base64url');
+}
+
+function publicHalf(key, role) {
+  return { kty: key.kty, crv: key.crv, x: key.x, kid: key.kid, alg: key.alg, use: key.use, countersign_role: role };
+}
+
+async function readKey(file) {
+  try {
+    const key = JSON.parse(await readFile(file, 'utf8'));
+    const derived = createPublicKey(createPrivateKey({ key, format: 'jwk' })).export({ format: 'jwk' });
+    if (derived.x !== key.x || typeof key.kid !== 'string') throw new Error('its halves do not belong together');
+    return key;
+  } catch (error) {
+    throw new Trouble(`${file} is not a usable Ed25519 key: ${error.message}. Restore it from a backup; move it away only if nothing it signed is needed.`);
+  }
+}
+
+async function readPublished(file) {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')).keys;
+  } catch (error) {
+    if (error.code === 'ENOENT') return [];
+    throw new Trouble(`${file} cannot be read: ${error.message}. It lists the keys that old evidence needs; restore it.`);
+  }
+}
+
+/** Writes `file` unless it exists, never half. Returns true when it was written. */
+async function createOnce(file, content, mode) {
+  const temporary = `${file}.${process.pid}.tmp`;
+  await writeFile(temporary, `${content()}\n`, { mode, flag: 'wx' });
+  await chmod(temporary, mode);
+  try {
+    await link(temporary, file);
+    return true;
+  } catch (error) {
+    if (error.code !== 'EEXIST') throw error;
+    return false;
+  } finally {
+    await rm(temporary, { force: true });
+  }
+}
+
+async function writeAtomically(file, text, mode) {
+  const temporary = `${file}.${process.pid}.tmp`;
+  await writeFile(temporary, text, { mode });
+  await rename(temporary, file);
+}

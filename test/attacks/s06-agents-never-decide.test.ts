@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import { customers, expectUntouched, grantOf, refusalInEvidence, Scene } from './attacker.js';
+
+describe('S6: agents never decide', () => {
+  const scene = Scene.forFile();
+
+  it('a decision in the name of the asking agent is refused, even well signed', async () => {
+    const { rig, connector } = await scene.start();
+    const request = rig.request(customers);
+    const view = await rig.submit(request);
+    expect(await rig.decide(view, { by: 'invoice-bot' })).toMatchObject({ accepted: false, code: 'approver-not-human' });
+    await refusalInEvidence(rig, view.id, 'approver-not-human');
+    const grant = await grantOf(rig, request, [{ stage: 0, decision: await rig.decision(view, { by: 'invoice-bot' }) }]);
+    expect(await scene.callExecutor(rig, grant)).toMatchObject({ refused: 'approver-is-requester' });
+    await expectUntouched(rig, connector, view.id);
+  });
+
+  it('a decision in the name of another agent is refused: the directory knows no such person', async () => {
+    const { rig, connector } = await scene.start();
+    const view = await rig.submit(rig.request(customers));
+    expect(await rig.decide(view, { by: 'release-bot' })).toMatchObject({ accepted: false, code: 'approver-not-eligible' });
+    await refusalInEvidence(rig, view.id, 'approver-not-eligible');
+    await expectUntouched(rig, connector, view.id);
+  });
+
+  it('an agent cannot reject either: the action stays open', async () => {
+    const { rig } = await scene.start();
+    const view = await rig.submit(rig.request(customers));
+    expect(await rig.decide(view, { by: 'invoice-bot', verdict: 'reject' })).toMatchObject({ accepted: false, code: 'approver-not-human' });
+    expect((await rig.view(view.id)).status).toBe('pending');
+  });
+});

@@ -1,0 +1,116 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { adaptiveCard, buildCard, maxCardBytes } from '../../../domain/cards/adaptive-card.js';
+import { actionStatuses, type ActionView } from '../../../domain/view.js';
+import { endedView, sampleView } from '../../helpers/card-views.js';
+import { schemaErrors } from './card-schema.js';
+
+const options = { publicUrl: 'https://countersign.example' };
+const actionsOf = (card: ReturnType<typeof adaptiveCard>) => (card['actions'] ?? []) as { type: string; title: string; data?: object; verb?: string }[];
+const titles = (view: ActionView) => actionsOf(adaptiveCard(view, options)).map((action) => action.title);
+
+describe('adaptiveCard', () => {
+  it('asks with Approve, Reject and a link, and its data names no person', () => {
+    const card = adaptiveCard(sampleView(), options);
+    expect(schemaErrors(card)).toEqual([]);
+    expect(titles(sampleView())).toEqual(['Approve', 'Reject', 'Open in inbox']);
+    const { id: actionId, digest } = sampleView();
+    expect(actionsOf(card)[0]?.data).toEqual({ actionId, digest, verb: 'approve' });
+    expect(actionsOf(card)[1]?.data).toEqual({ actionId, digest, verb: 'reject' });
+  });
+
+  it('shows what a person decides on', () => {
+    const text = JSON.stringify(adaptiveCard(sampleView(), options)).replaceAll('\\', '');
+    for (const part of [
+      'Export customers',
+      'postgres.export',
+      'crm.customers',
+      'Invoice bot',
+      'Dave Diallo',
+      'Erin Eriksen',
+      "agent's words",
+      'Estimated rows',
+      'Holds personal data',
+    ]) {
+      expect(text).toContain(part);
+    }
+    for (const part of [
+      '_(hidden)_ text, 112 characters',
+      'export-personal-data',
+      '62 of 100',
+      'first-time',
+      '1 of 2: Bob Baumann',
+      '21 Nov 2026 14:00 UTC',
+      '3f9a 02bc 77d1',
+    ]) {
+      expect(text).toContain(part);
+    }
+  });
+
+  it.each(actionStatuses.filter((status) => status !== 'pending'))('%s: valid and without buttons', (status) => {
+    const view = status === 'evaluating' ? sampleView({ status }) : endedView(status);
+    const card = adaptiveCard(view, { ...options, notice: { kind: 'refused', text: 'Too late.' } });
+    expect(schemaErrors(card)).toEqual([]);
+    expect(card['actions']).toBeUndefined();
+    expect(JSON.stringify(card)).not.toContain('Input.Text');
+  });
+
+  it('says who decided, when and how', () => {
+    const text = JSON.stringify(adaptiveCard(endedView('rejected'), options)).replaceAll('\\', '');
+    expect(text).toContain('Rejected by **Bob Baumann**, 21 Nov 2026 08:55 UTC, through Teams (assurance *chat*)');
+    expect(text).toContain('collections needs no phone numbers');
+    expect(JSON.stringify(adaptiveCard(endedView('expired'), options))).toContain('This is a timeout, not a rejection.');
+  });
+
+  it('sends people to the inbox when a chat is not assurance enough', () => {
+    const { stage } = sampleView();
+    expect(titles(sampleView({ stage: { ...stage!, assurance: 'mfa' } }))).toEqual(['Review and sign in']);
+  });
+
+  it.each<[string, Partial<ActionView>]>([
+    ['a reason that is too long', { reason: 'x'.repeat(5000) }],
+    ['a value that is too long', { fields: [{ path: '/a', label: 'A', value: 'v'.repeat(2000), masked: false, truncated: false }] }],
+    ['a value cut before', { fields: [{ path: '/a', label: 'A', value: 'v', masked: false, truncated: true }] }],
+    [
+      'too many parameters',
+      { fields: Array.from({ length: 200 }, (_, at) => ({ path: `/${at}`, label: `L${at}`, value: 'v', masked: false, truncated: false })) },
+    ],
+    ['too many warnings', { preview: { facts: [], warnings: Array.from({ length: 100 }, () => 'w') } }],
+  ])('%s is marked, and takes the Approve button away', (_name, change) => {
+    const built = buildCard(sampleView(change), options);
+    expect(built.approvable).toBe(false);
+    expect(actionsOf(built.card).map((action) => action.title)).toEqual(['Review in the inbox', 'Reject']);
+    expect(JSON.stringify(built.card)).toContain('Not everything fits on this card');
+  });
+
+  it('stays valid and below the limit of Teams for any view, and offers approval only when nothing is missing', () => {
+    const text = fc.string({ unit: 'binary', maxLength: 3000 });
+    const field = fc.record({ path: text, label: text, value: text, masked: fc.boolean(), truncated: fc.boolean() });
+    const view = fc.record({
+      title: text,
+      reason: text,
+      fields: fc.array(field, { maxLength: 60 }),
+      policies: fc.array(text, { maxLength: 40 }),
+      resource: fc.record({ type: text, id: text }),
+      preview: fc.record({ facts: fc.array(fc.record({ label: text, value: text }), { maxLength: 40 }), warnings: fc.array(text, { maxLength: 40 }) }),
+      status: fc.constantFrom(...actionStatuses),
+    });
+    fc.assert(
+      fc.property(view, (change) => {
+        const built = buildCard(sampleView(change), { ...options, notice: { kind: 'reminder', text: change.title } });
+        expect(Buffer.byteLength(JSON.stringify(built.card))).toBeLessThanOrEqual(maxCardBytes);
+        expect(schemaErrors(built.card)).toEqual([]);
+        expect(actionsOf(built.card).some((action) => action.verb === 'approve')).toBe(built.approvable);
+        if (built.omissions.length > 0) expect(built.approvable).toBe(false);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('lets hosts refresh for at most 60 people', () => {
+    const ids = (count: number) => Array.from({ length: count }, (_, at) => `8:orgid:${at}`);
+    expect(adaptiveCard(sampleView(), { ...options, refreshUserIds: ids(60) })['refresh']).toMatchObject({ action: { verb: 'refresh' } });
+    expect(schemaErrors(adaptiveCard(sampleView(), { ...options, refreshUserIds: ids(60) }))).toEqual([]);
+    expect(adaptiveCard(sampleView(), { ...options, refreshUserIds: ids(61) })['refresh']).toBeUndefined();
+  });
+});

@@ -1,0 +1,92 @@
+import { fork } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openGrantStore } from '../../../activities/adapters/grant-store-sqlite.js';
+import type { ExecutionOutcome } from '../../../domain/connector.js';
+import type { Digest } from '../../../domain/digest.js';
+
+const digest: Digest = `sha256:${'1'.repeat(64)}`;
+const at = '2026-04-01T00:00:00.000Z';
+const succeeded: ExecutionOutcome = { status: 'succeeded', facts: [{ label: 'Rows', value: '1' }], startedAt: at, finishedAt: at };
+const failed: ExecutionOutcome = { status: 'failed', code: 'target-refused', detail: 'no', finishedAt: at };
+
+describe('the grant store', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(path.join(tmpdir(), 'countersign-grants-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('lets a grant begin once, over restarts', async () => {
+    const file = path.join(folder, 'below', 'restart.db');
+    const store = openGrantStore(file);
+    expect(await store.begin({ actionId: 'act_a', actionDigest: digest, at })).toEqual({ first: true, known: { state: 'started', attempt: 1 } });
+    expect(await store.begin({ actionId: 'act_a', actionDigest: digest, at })).toEqual({ first: false, known: { state: 'started', attempt: 1 } });
+    expect(await store.again('act_a')).toEqual({ state: 'started', attempt: 2 });
+    await store.close();
+
+    const reopened = openGrantStore(file);
+    expect(await reopened.begin({ actionId: 'act_a', actionDigest: digest, at })).toEqual({ first: false, known: { state: 'started', attempt: 2 } });
+    expect(await reopened.finish('act_a', succeeded)).toEqual(succeeded);
+    expect(await reopened.begin({ actionId: 'act_a', actionDigest: digest, at })).toEqual({
+      first: false,
+      known: { state: 'done', attempt: 2, outcome: succeeded },
+    });
+    await reopened.close();
+  });
+
+  it('keeps the first outcome, and counts no attempt after it', async () => {
+    const store = openGrantStore(path.join(folder, 'outcome.db'));
+    await store.begin({ actionId: 'act_a', actionDigest: digest, at });
+    expect(await store.finish('act_a', failed)).toEqual(failed);
+    expect(await store.finish('act_a', succeeded)).toEqual(failed);
+    expect(await store.again('act_a')).toEqual({ state: 'done', attempt: 1, outcome: failed });
+    await store.close();
+  });
+
+  it('refuses another digest of the same action, and actions it never saw', async () => {
+    const store = openGrantStore(path.join(folder, 'digest.db'));
+    await store.begin({ actionId: 'act_a', actionDigest: digest, at });
+    await expect(store.begin({ actionId: 'act_a', actionDigest: `sha256:${'2'.repeat(64)}`, at })).rejects.toMatchObject({ code: 'grant-consumed' });
+    await expect(store.again('act_b')).rejects.toMatchObject({ code: 'internal-error' });
+    await expect(store.finish('act_b', succeeded)).rejects.toMatchObject({ code: 'internal-error' });
+    await store.close();
+  });
+
+  it('lets exactly one of several processes win each grant', async () => {
+    const file = path.join(folder, 'race.db');
+    const racers = Array.from({ length: 3 }, () =>
+      fork(path.join(import.meta.dirname, 'grant-store-racer.ts'), [file], { execArgv: ['--import', 'tsx'], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
+    );
+    const said = (racer: (typeof racers)[number]) =>
+      new Promise<readonly string[]>((resolve, reject) => {
+        racer.once('message', (message) => resolve(message as readonly string[]));
+        racer.once('exit', (code) => reject(new Error(`a racer ended with ${code}`)));
+      });
+    await Promise.all(racers.map(said));
+    // All have the file open; now they start together.
+    const won = Promise.all(racers.map(said));
+    for (const racer of racers) racer.send('go');
+    const wins = (await won).flat();
+    expect(wins).toHaveLength(100);
+    expect(new Set(wins).size).toBe(100);
+  });
+
+  it('remembers a grant whose process was killed right after it began', async () => {
+    const file = path.join(folder, 'killed.db');
+    const racer = fork(path.join(import.meta.dirname, 'grant-store-racer.ts'), [file, 'die'], {
+      execArgv: ['--import', 'tsx'],
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    const signal = await new Promise((resolve) => {
+      racer.once('message', () => racer.send('go'));
+      racer.once('exit', (_, by) => resolve(by));
+    });
+    expect(signal).toBe('SIGKILL');
+    const store = openGrantStore(file);
+    expect(await store.begin({ actionId: 'act_0', actionDigest: digest, at })).toMatchObject({ first: false, known: { state: 'started' } });
+    await store.close();
+  });
+});

@@ -1,0 +1,151 @@
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { CountersignError } from '../../../domain/errors.js';
+import type { ActionRequest } from '../../../domain/request.js';
+import { createFileDirectory } from '../../../directory/file.js';
+import type { Directory } from '../../../directory/port.js';
+import { loadPolicies } from '../../../policy/bundle.js';
+import { makePlan } from '../../../policy/plan.js';
+import { definition, makeRequest, startMs } from '../domain/grant-fixture.js';
+
+const sample = path.resolve(import.meta.dirname, '../../../policies');
+const folders: string[] = [];
+afterAll(() => folders.forEach((folder) => rmSync(folder, { recursive: true, force: true })));
+
+const goodRoutes = `routes:
+  one:
+    stages: [{ name: One, approvers: { groups: [g-data-owners] }, expires_in: 1h }]
+  two:
+    stages: [{ name: Two, approvers: { groups: [g-security] }, expires_in: 1h }]
+`;
+function folder(cedar: string, routes = goodRoutes): string {
+  const made = mkdtempSync(path.join(os.tmpdir(), 'countersign-policy-'));
+  folders.push(made);
+  copyFileSync(path.join(sample, 'schema.cedarschema'), path.join(made, 'schema.cedarschema'));
+  writeFileSync(path.join(made, 'routes.yaml'), routes);
+  writeFileSync(path.join(made, 'a.cedar'), cedar);
+  return made;
+}
+const head = 'principal, action == Action::"postgres.export", resource';
+const permit = (id: string, review = '', when = '') => `@id("${id}")\n${review === '' ? '' : `@review("${review}")\n`}permit (${head}) ${when};\n`;
+const forbid = (id: string, when = '') => `@id("${id}")\nforbid (${head}) ${when};\n`;
+const directory = createFileDirectory(path.join(sample, 'directory.yaml'));
+
+async function plan(cedar: string, change: Partial<ActionRequest> = {}, routes = goodRoutes, people: Directory = directory) {
+  const bundle = loadPolicies(folder(cedar, routes));
+  const deps = {
+    bundle: () => bundle,
+    directory: people,
+    connectors: new Map([[definition.name, definition]]),
+    timeZone: 'Etc/UTC',
+    environment: 'development',
+  };
+  return (await makePlan(deps, makeRequest(change), new Date(startMs))).plan;
+}
+
+describe('what policy answers', () => {
+  it('allows by a permit', async () => expect(await plan(permit('p'))).toMatchObject({ outcome: 'allow', policies: ['p'] }));
+  it('denies where nothing matches', async () =>
+    expect(await plan(permit('p', '', 'when { context.hour == 3 }'))).toMatchObject({ outcome: 'deny', denial: { code: 'policy-no-match' } }));
+  it('a forbid beats every permit', async () =>
+    expect(await plan(permit('p') + permit('q', 'one') + forbid('f'))).toMatchObject({
+      outcome: 'deny',
+      policies: ['f'],
+      denial: { code: 'denied-by-policy' },
+    }));
+  const overflow = 'when { context.risk + 9223372036854775807 + context.hour > 0 }';
+  it('a forbid that fails denies, though the engine would skip it', async () =>
+    expect(await plan(permit('p') + forbid('f', overflow))).toMatchObject({ outcome: 'deny', policies: ['f'], denial: { code: 'policy-error' } }));
+  it('a permit that fails denies, though another one permits', async () =>
+    expect(await plan(permit('p') + permit('q', '', overflow))).toMatchObject({ outcome: 'deny', denial: { code: 'policy-error' } }));
+  it('a review is stricter than an allowance', async () =>
+    expect(await plan(permit('p') + permit('q', 'one'))).toMatchObject({ outcome: 'review', policies: ['p', 'q'], stages: [{ route: 'one' }] }));
+  it('two reviews ask for both', async () =>
+    expect((await plan(permit('p', 'two') + permit('q', 'one'))).stages.map((stage) => stage.route)).toEqual(['one', 'two']));
+  it('a parameter of another type than the schema says denies', async () =>
+    expect(await plan(permit('p'), { parameters: { limit: 'many' } })).toMatchObject({ outcome: 'deny', denial: { code: 'policy-error' } }));
+  it('a resource type that policy does not know denies', async () =>
+    expect(await plan(permit('p'), { resource: { type: 'Bucket', id: 'x' } })).toMatchObject({ outcome: 'deny', denial: { code: 'policy-error' } }));
+  it('a forbid on the groups of the beneficiary matches', async () =>
+    expect(
+      await plan(permit('p') + forbid('f', 'when { context has onBehalfOf && context.onBehalfOf in Group::"g-operators" }'), { onBehalfOf: 'carol' }),
+    ).toMatchObject({ outcome: 'deny', policies: ['f'] }));
+  it('policy sees the owner whom the directory names, not the one of the request', async () =>
+    expect(
+      await plan(
+        permit('p') + '@id("f")\nforbid (principal is Agent, action == Action::"postgres.export", resource) when { principal.owner == Person::"dave" };',
+        {
+          requester: { ...makeRequest().requester, owner: 'erin' } as never,
+        },
+      ),
+    ).toMatchObject({ outcome: 'deny', policies: ['f'] }));
+});
+
+describe('plans that nobody can pass are denials', () => {
+  const with_ = (approvers: string, more = '') => `routes:\n  one:\n    stages: [{ name: One, approvers: ${approvers}, expires_in: 1h${more} }]\n`;
+  it.each([
+    ['a group that does not exist', with_('{ groups: [g-ghosts] }')],
+    ['a quorum larger than the group', with_('{ groups: [g-data-owners] }', ', quorum: 3')],
+    ['only the owner of the agent', with_('{ people: [dave] }')],
+  ])('%s', async (_name, routes) =>
+    expect(await plan(permit('p', 'one'), {}, routes)).toMatchObject({ outcome: 'deny', denial: { code: 'route-unsatisfiable' } }),
+  );
+  it('an unreachable directory', async () => {
+    const away = async () => Promise.reject(new CountersignError('directory-unavailable'));
+    expect(await plan(permit('p', 'one'), {}, goodRoutes, { ...directory, members: away })).toMatchObject({
+      outcome: 'deny',
+      denial: { code: 'directory-unavailable' },
+    });
+    expect(await plan(permit('p'), {}, goodRoutes, { ...directory, agent: away })).toMatchObject({
+      outcome: 'deny',
+      denial: { code: 'directory-unavailable' },
+    });
+  });
+  it('another connector definition than the one requested', async () =>
+    expect(await plan(permit('p'), { connector: { name: definition.name, version: definition.version, digest: 'sha256:00' } })).toMatchObject({
+      outcome: 'deny',
+      denial: { code: 'connector-mismatch' },
+    }));
+  it('owner, requester and beneficiary are excluded', async () =>
+    expect((await plan(permit('p', 'one'), { onBehalfOf: 'bob' })).excluded).toEqual(['bob', 'dave']));
+});
+
+describe('a policy folder is refused for', () => {
+  const stage = (text: string) => `routes:\n  one:\n    stages:\n      - ${text}\n`;
+  const cases: Record<string, { cedar?: string; routes?: string; says: RegExp }> = {
+    'bad Cedar': { cedar: `${permit('p')}permit (oops`, says: /a\.cedar:\d+: / },
+    'a policy without @id': { cedar: `permit (${head});`, says: /needs @id/ },
+    'an id twice': { cedar: permit('p') + permit('p'), says: /stands twice|duplicate/i },
+    'an annotation nobody knows': { cedar: `@id("p")\n@reviews("one")\npermit (${head});`, says: /unknown annotation @reviews/ },
+    'a typo in an attribute': { cedar: permit('p', '', 'when { context.rsik > 3 }'), says: /"p".*rsik/ },
+    'a typo in an action': { cedar: '@id("p")\npermit (principal, action == Action::"postgres.exprot", resource);', says: /postgres\.exprot/ },
+    'a route that is not defined': { cedar: permit('p', 'three'), says: /route "three"/ },
+    'a review without a route': { cedar: `@id("p")\n@review\npermit (${head});`, says: /review|route/ },
+    'a forbid with a review': { cedar: `@id("p")\n@review("one")\nforbid (${head});`, says: /is a forbid/ },
+    'a template': { cedar: `@id("p")\npermit (principal == ?principal, action, resource);`, says: /templates/ },
+    'no policy at all': { cedar: '', routes: 'routes: [', says: /routes\.yaml:\d+/ },
+    'empty approvers': { routes: stage('{ name: One, approvers: {}, expires_in: 1h }'), says: /routes\.yaml:4: / },
+    'approvers that name nobody': { routes: stage('{ name: One, approvers: { groups: [], people: [] }, expires_in: 1h }'), says: /names nobody/ },
+    'a quorum of zero': { routes: stage('{ name: One, approvers: { people: [alice] }, quorum: 0, expires_in: 1h }'), says: /routes\.yaml:4: .*quorum/ },
+    'no stage': { routes: 'routes:\n  one:\n    stages: []\n', says: /routes\.yaml:3: / },
+    'a deadline of nothing': { routes: stage('{ name: One, approvers: { people: [alice] }, expires_in: 0s }'), says: /expires_in/ },
+    'an escalation after expiry': {
+      routes: stage('{ name: One, approvers: { people: [alice] }, expires_in: 1h, escalate: [{ after: 2h, approvers: { people: [bob] } }] }'),
+      says: /after it has expired/,
+    },
+    'a member nobody knows': { routes: stage('{ name: One, approvers: { people: [alice] }, expires_in: 1h, quorom: 2 }'), says: /quorom/ },
+  };
+  for (const [name, { cedar = permit('p', 'one'), routes, says }] of Object.entries(cases))
+    it(name, () => {
+      const made = folder(cedar, routes);
+      expect(() => loadPolicies(made)).toThrow(says);
+      expect(() => loadPolicies(made)).toThrow('config-invalid');
+    });
+  it('being away', () => expect(() => loadPolicies('/nowhere/at/all')).toThrow('config-invalid'));
+  it('and its digest changes with every file that counts', () => {
+    const digests = [folder(permit('p')), folder(permit('q')), folder(permit('p'), goodRoutes.replace('1h', '2h'))].map((made) => loadPolicies(made).digest);
+    expect(new Set(digests).size).toBe(3);
+  });
+});

@@ -1,0 +1,36 @@
+import { defineConfig } from 'vitest/config';
+
+// Four kinds of tests, by what they need: nothing; http on loopback; a Temporal server; whole processes.
+const shared = { environment: 'node', restoreMocks: true, unstubEnvs: true } as const;
+export default defineConfig({
+  test: {
+    pool: 'forks',
+    maxWorkers: 2,
+    reporters: ['default'],
+    projects: [
+      { test: { ...shared, name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 20_000 } },
+      { test: { ...shared, name: 'api', include: ['test/api/**/*.test.ts'], testTimeout: 30_000, hookTimeout: 60_000 } },
+      {
+        test: {
+          ...shared,
+          name: 'workflow',
+          include: ['test/workflow/**/*.test.ts', 'test/replay/**/*.test.ts'],
+          testTimeout: 90_000,
+          hookTimeout: 120_000,
+          globalSetup: ['test/helpers/temporal-setup.ts'],
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts', 'test/attacks/**/*.test.ts'],
+          testTimeout: 180_000,
+          hookTimeout: 300_000,
+          fileParallelism: false,
+          globalSetup: ['test/helpers/build-setup.ts'],
+        },
+      },
+    ],
+  },
+});

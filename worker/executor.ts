@@ -1,0 +1,52 @@
+import { randomUUID } from 'node:crypto';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { createConnectors } from '../activities/adapters/connectors/index.js';
+import { openGrantStore } from '../activities/adapters/grant-store-sqlite.js';
+import { createExecutorActivities } from '../activities/executor/index.js';
+import { loadConnectors } from '../config/connectors.js';
+import { loadSigningKey, loadTrustedKeys } from '../config/keys.js';
+import { loadConfig } from '../config/load.js';
+import { temporalConnection } from '../config/temporal.js';
+import { taskQueues } from '../workflows/contract.js';
+import { createLog, runProcess, shutdownSignal } from './log.js';
+
+const log = createLog('executor');
+
+// What this process writes is for its own account alone.
+process.umask(0o077);
+await runProcess(log, async () => {
+  const config = loadConfig();
+  const connectors = createConnectors(config);
+  const grants = openGrantStore(config.resolve(config.executor.grants));
+  const allowed = new Set(config.executor.connectors);
+  const activities = createExecutorActivities({
+    connectors: new Map(connectors.filter((connector) => allowed.has(connector.definition.name)).map((connector) => [connector.definition.name, connector])),
+    external: new Map(
+      loadConnectors(config)
+        .filter((definition) => definition.external !== undefined && allowed.has(definition.name))
+        .map((definition) => [definition.name, definition]),
+    ),
+    grants,
+    executorKey: await loadSigningKey(config, 'executor'),
+    trusted: await loadTrustedKeys(config),
+    now: () => new Date(),
+    newId: randomUUID,
+  });
+  const connection = await NativeConnection.connect(temporalConnection(config));
+  const worker = await Worker.create({
+    connection,
+    namespace: config.temporal.namespace,
+    taskQueue: taskQueues.executor,
+    activities,
+    shutdownGraceTime: '10 seconds',
+  });
+  const stop = shutdownSignal();
+  const running = worker.run();
+  log.info({ ready: true, connectors: [...allowed] }, 'executor is ready');
+  await Promise.race([stop, running]);
+  if (worker.getState() === 'RUNNING') worker.shutdown();
+  await running;
+  await Promise.all(connectors.map(async (connector) => connector.close?.()));
+  await grants.close();
+  await connection.close();
+});

@@ -1,0 +1,60 @@
+import { randomUUID } from 'node:crypto';
+import { Client } from '@temporalio/client';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { createActivities } from '../activities/index.js';
+import { createChannels } from '../activities/adapters/channels/index.js';
+import { createSqliteEvidenceLog } from '../activities/adapters/evidence/sqlite.js';
+import { loadConnectors } from '../config/connectors.js';
+import { loadSigningKey, loadTrustedKeys } from '../config/keys.js';
+import { loadConfig } from '../config/load.js';
+import { temporalConnection } from '../config/temporal.js';
+import { createFileDirectory } from '../directory/file.js';
+import { loadPolicies } from '../policy/bundle.js';
+import { taskQueues } from '../workflows/contract.js';
+import { deploymentOptions, promote, replayOpenActions, workflowBundle } from './deployment.js';
+import { createLog, runProcess, shutdownSignal } from './log.js';
+
+const log = createLog('worker');
+
+// What this process writes is for its own account alone.
+process.umask(0o077);
+await runProcess(log, async () => {
+  const config = loadConfig();
+  const bundle = loadPolicies(config.resolve(config.policy.directory));
+  const evidence = createSqliteEvidenceLog(config.resolve(config.evidence.file));
+  const activities = createActivities({
+    bundle: () => bundle,
+    directory: createFileDirectory(config.resolve(config.directory.file), config.dev === undefined ? undefined : `http://127.0.0.1:${config.dev.idpPort}`),
+    connectors: new Map(loadConnectors(config).map((definition) => [definition.name, definition])),
+    channels: createChannels(config, (skipped) => log.warn({ ...skipped, channel: 'teams' }, 'a card could not be sent to this person')),
+    evidence,
+    policyKey: await loadSigningKey(config, 'policy'),
+    trusted: await loadTrustedKeys(config),
+    timeZone: config.policy.timeZone,
+    environment: config.environment,
+    newId: randomUUID,
+  });
+  const connection = await NativeConnection.connect(temporalConnection(config));
+  const client = new Client({ connection, namespace: config.temporal.namespace });
+  const workflows = workflowBundle();
+  await replayOpenActions(client, config.temporal.namespace, workflows, log);
+  const worker = await Worker.create({
+    connection,
+    namespace: config.temporal.namespace,
+    taskQueue: taskQueues.worker,
+    workflowBundle: { codePath: workflows.codePath },
+    activities,
+    workerDeploymentOptions: deploymentOptions(workflows.buildId),
+    shutdownGraceTime: '5 seconds',
+    maxCachedWorkflows: 600,
+  });
+  const stop = shutdownSignal();
+  const running = worker.run();
+  await promote(client, config.temporal.namespace, workflows.buildId, log);
+  log.info({ ready: true, policies: bundle.policies.size, policyDigest: bundle.digest }, 'worker is ready');
+  await Promise.race([stop, running]);
+  if (worker.getState() === 'RUNNING') worker.shutdown();
+  await running;
+  await evidence.close();
+  await connection.close();
+});

@@ -1,0 +1,40 @@
+import { proxyActivities, proxyLocalActivities, workflowInfo, type ActivityOptions } from '@temporalio/workflow';
+import type { ExecutorActivities, WorkerActivities } from '../activities/types.js';
+import { executorTaskQueue } from './contract.js';
+
+// Local: they take milliseconds, and each then costs one event instead of three. The bound on attempts, about five
+// seconds in all, keeps a broken store from holding the answer to a caller.
+export const local = proxyLocalActivities<WorkerActivities>({
+  startToCloseTimeout: '10 seconds',
+  retry: { initialInterval: '100 milliseconds', maximumInterval: '2 seconds', maximumAttempts: 7 },
+});
+
+const sealRetry = { initialInterval: '200 milliseconds', maximumInterval: '1 minute' } as const;
+
+/** Sealing must succeed in the end, however long the store is away. */
+export const sealing = proxyLocalActivities<WorkerActivities>({ startToCloseTimeout: '10 seconds', retry: sealRetry });
+
+/**
+ * Sealing as a step of its own. What ends an action must be in Temporal's history before the seal says so: the task that
+ * completes a workflow is done over, without the updates it had taken, when another one arrives in that moment.
+ */
+export const sealingApart = proxyActivities<WorkerActivities>({ startToCloseTimeout: '10 seconds', retry: sealRetry });
+
+/** Talks to chat services, which may be away for hours: retried until `untilMs` from now. */
+export function delivery(untilMs: number): Pick<WorkerActivities, 'notify' | 'updateCards'> {
+  return proxyActivities<WorkerActivities>({
+    startToCloseTimeout: '30 seconds',
+    scheduleToCloseTimeout: Math.max(1_000, untilMs),
+    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '20 seconds' },
+  });
+}
+
+/** The executor, on its own queue. The heartbeat notices within seconds that one has died. */
+export function executor(options: ActivityOptions): ExecutorActivities {
+  return proxyActivities<ExecutorActivities>({
+    taskQueue: executorTaskQueue(workflowInfo().taskQueue),
+    heartbeatTimeout: '15 seconds',
+    cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+    ...options,
+  });
+}

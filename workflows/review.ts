@@ -1,0 +1,96 @@
+import { ActivityFailure, ApplicationFailure, condition } from '@temporalio/workflow';
+import type { PlanStage } from '../domain/plan.js';
+import { assertNever, isErrorCode } from '../domain/errors.js';
+import type { ActionState } from './action-state.js';
+import { approversOf, type Decisions } from './decisions.js';
+import type { Notices } from './notices.js';
+import { executor } from './proxies.js';
+import { describe, publish } from './publish.js';
+
+type Due = { readonly kind: 'remind' | 'escalate' | 'expire'; readonly atMs: number };
+
+/** Asks people, stage by stage, until they have decided or the time is over. */
+export async function review(state: ActionState, decisions: Decisions, notices: Notices): Promise<void> {
+  await showPreview(state);
+  while (state.status === 'pending') await waitForStage(state, decisions, notices);
+}
+
+async function waitForStage(state: ActionState, decisions: Decisions, notices: Notices): Promise<void> {
+  const stage = state.stage;
+  if (stage === undefined) return;
+  const startedAtMs = state.stageStartedAtMs;
+  const { round, stageIndex } = state;
+  const moved = () => state.status !== 'pending' || state.round !== round || state.stageIndex !== stageIndex;
+  publish(state);
+  notices.refresh();
+  notices.announce('pending', stage.channels);
+  while (!moved()) {
+    const due = nextDue(state, stage, startedAtMs);
+    if (await condition(moved, Math.max(1, due.atMs - Date.now()))) return;
+    await decisions.settled();
+    if (moved()) return;
+    await act(due, state, stage, notices, moved);
+  }
+}
+
+async function act(due: Due, state: ActionState, stage: PlanStage, notices: Notices, moved: () => boolean): Promise<void> {
+  switch (due.kind) {
+    case 'remind':
+      state.remindersSent += 1;
+      state.tell(Date.now(), 'reminded', 'Those who have not answered were reminded.');
+      notices.announce('reminder', stage.channels);
+      describe(state);
+      return;
+    case 'escalate': {
+      const step = stage.escalations[state.escalationLevel];
+      state.escalationLevel += 1;
+      const approvers = await approversOf(state, state.stageIndex, state.escalationLevel);
+      // Somebody may have decided while the directory was asked: the people of a later stage must stay.
+      if (moved()) return;
+      state.ask(approvers);
+      state.tell(Date.now(), 'escalated', `Nobody had answered, so more people may decide: ${state.undecided.map((person) => person.name).join(', ')}.`);
+      notices.refresh();
+      notices.announce('escalated', step?.channels ?? stage.channels);
+      publish(state);
+      return;
+    }
+    case 'expire':
+      state.status = 'expired';
+      state.tell(Date.now(), 'expired', `"${stage.name}" was not decided in time. Nobody rejected it.`);
+      return;
+    default:
+      assertNever(due.kind);
+  }
+}
+
+/** What has to be done next by time alone. Of two things due at once, escalation comes before a reminder. */
+function nextDue(state: ActionState, stage: PlanStage, startedAtMs: number): Due {
+  const expire: Due = { kind: 'expire', atMs: startedAtMs + stage.expiresInMs };
+  const escalation = stage.escalations[state.escalationLevel];
+  const reminder = stage.remindAfterMs[state.remindersSent];
+  const due: Due[] = [expire];
+  if (reminder !== undefined) due.unshift({ kind: 'remind', atMs: startedAtMs + reminder });
+  if (escalation !== undefined) due.unshift({ kind: 'escalate', atMs: startedAtMs + escalation.afterMs });
+  return due.reduce((first, other) => (other.atMs < first.atMs ? other : first));
+}
+
+/** Asks the executor what would happen, within seconds; without an answer the people decide without it. */
+async function showPreview(state: ActionState): Promise<void> {
+  const { connector, signedPlan } = state.current;
+  if (!connector.previews || connector.external !== undefined) return;
+  try {
+    const look = executor({
+      scheduleToCloseTimeout: '20 seconds',
+      startToCloseTimeout: '15 seconds',
+      cancellationType: 'TRY_CANCEL',
+      retry: { initialInterval: '1 second', maximumAttempts: 3 },
+    });
+    state.preview = await look.preview({ request: state.request, signedRequest: state.signedRequest, signedPlan });
+    state.tell(Date.now(), 'previewed', 'The executor said what would happen.');
+  } catch (error) {
+    const cause = error instanceof ActivityFailure ? error.cause : undefined;
+    // Our own refusals say in a safe sentence what is wrong; anything else stays inside.
+    const known = cause instanceof ApplicationFailure && isErrorCode(cause.type) && cause.nonRetryable ? ` ${cause.message}` : '';
+    state.previewError = `The executor could not say what would happen.${known}`;
+  }
+}
