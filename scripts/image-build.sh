@@ -22,7 +22,7 @@ cd "$target"
 npm ci --omit=dev --no-audit --no-fund --loglevel=warn
 # Nothing of npm's own cache or of the build may end up in the image.
 rm -rf "$target/node_modules/.cache"
-for entry in dist/api/server.js dist/worker/main.js dist/worker/executor.js deploy/make-keys.mjs; do
+for entry in dist/api/server.js dist/worker/main.js dist/worker/executor.js dist/worker/health.js deploy/make-keys.mjs; do
   test -f "$entry" || { echo "image-build: $entry is missing" >&2; exit 1; }
   node --check "$entry"
 done

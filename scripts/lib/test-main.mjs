@@ -20,8 +20,10 @@ export async function test(args) {
   try {
     const file = path.join(folder, 'report.json');
     const code = await vitest(args, file);
-    const { passed, failed, notes } = count(await readFile(file, 'utf8').then(JSON.parse, () => undefined), code, args.length === 0);
+    const report = await readFile(file, 'utf8').then(JSON.parse, () => undefined);
+    const { passed, failed, notes } = count(report, code, args.length === 0);
     for (const note of notes) console.log(note);
+    for (const name of failedNames(report)) console.log(`failed: ${name}`);
     console.log(`${passed} passed, ${failed} failed`);
     return failed === 0 && code === 0 ? 0 : 1;
   } finally {
@@ -52,6 +54,13 @@ export function count(report, code, complete) {
     notes.push(`vitest ended with code ${code} though no test failed; see the errors above.`);
   }
   return { passed: report.numPassedTests, failed, notes };
+}
+
+/** The failed tests by file and name, so that the end of a long output says what to look for. */
+export function failedNames(report) {
+  return (report?.testResults ?? []).flatMap((file) =>
+    file.assertionResults.filter((one) => one.status === 'failed').map((one) => `${path.relative(root, file.name)}: ${one.fullName}`),
+  );
 }
 
 function uses(args, projects) {

@@ -49,6 +49,13 @@ describe('docker-compose.yml', () => {
     }
   });
 
+  it('runs no script that the image does not hold', () => {
+    const image = read('scripts/image-build.sh');
+    const scripts = [...text.matchAll(/((?:dist|deploy)\/[\w/-]+\.m?js)/g)].map((match) => match[1] ?? '');
+    expect(scripts.length).toBeGreaterThan(4);
+    expect(scripts.filter((script) => !image.includes(` ${script}`))).toEqual([]);
+  });
+
   it.each(services)('%s waits only for services there are, by their state', (_name, one) => {
     const wrong = Object.entries(one.depends_on ?? {}).filter(
       ([other, { condition }]) => condition !== (service(other).healthcheck === undefined ? 'service_completed_successfully' : 'service_healthy'),

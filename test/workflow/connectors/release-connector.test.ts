@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { Client, Connection } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { NativeConnection, Worker } from '@temporalio/worker';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { CompactSign, exportJWK, generateKeyPair } from 'jose';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
@@ -18,7 +18,6 @@ import { findPython } from './python.js';
 const definition = JSON.parse(readFileSync('examples/release-connector/connector.json', 'utf8')) as ConnectorDefinition;
 const python = findPython();
 // The refused permits are the point of the test, not news.
-Runtime.install({ logger: new DefaultLogger('ERROR') });
 const commands: readonly (readonly [language: string, command: readonly string[]])[] = [
   ['TypeScript', [process.execPath, '--import', 'tsx', 'examples/release-connector/worker.ts']],
   ...(python === undefined ? [] : [['Python', [python, 'examples/release-connector-python/worker.py']] as const]),
