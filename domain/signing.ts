@@ -1,8 +1,8 @@
 import { CompactSign, compactVerify, importJWK, type JWK, type CryptoKey as JoseKey } from 'jose';
 import { isJsonObject, type JsonObject } from './json.js';
 
-/** Who signs what. */
-export const keyRoles = ['policy', 'decision', 'executor'] as const;
+/** Who signs what. The authors of policy sign offline; no server holds their key. */
+export const keyRoles = ['policy', 'decision', 'executor', 'authors'] as const;
 export type KeyRole = (typeof keyRoles)[number];
 
 /** Every signed thing with its typed header, its signer and where it is meant to be read. */
@@ -11,8 +11,13 @@ export const purposes = {
   plan: { typ: 'countersign-plan+jwt', role: 'policy', iss: 'countersign-worker', aud: 'countersign' },
   decision: { typ: 'countersign-decision+jwt', role: 'decision', iss: 'countersign-api', aud: 'countersign' },
   cancellation: { typ: 'countersign-cancellation+jwt', role: 'decision', iss: 'countersign-api', aud: 'countersign' },
-} as const satisfies Record<string, { typ: string; role: KeyRole; iss: string; aud: string }>;
+  'policy-bundle': { typ: 'countersign-policy+jwt', role: 'authors', iss: 'countersign-authors', aud: 'countersign', maxLength: 2_097_152 },
+  receipt: { typ: 'countersign-receipt+jwt', role: 'executor', iss: 'countersign-executor', aud: 'countersign' },
+} as const satisfies Record<string, { typ: string; role: KeyRole; iss: string; aud: string; maxLength?: number }>;
 export type Purpose = keyof typeof purposes;
+
+/** Longest compact JWS that is read, in characters, unless the purpose allows more. */
+const maxJwsLength = 65_536;
 
 /** A private key with its id. */
 export type SigningKey = { readonly kid: string; readonly role: KeyRole; readonly key: JoseKey };
@@ -66,7 +71,8 @@ export type Verified = { readonly content: JsonObject; readonly issuedAt: number
  */
 export async function verify(purpose: Purpose, jws: unknown, keys: TrustedKeys): Promise<Verified | string> {
   const expected = purposes[purpose];
-  if (typeof jws !== 'string' || jws.length > 65_536) return 'not a compact JWS';
+  const maxLength = 'maxLength' in expected ? expected.maxLength : maxJwsLength;
+  if (typeof jws !== 'string' || jws.length > maxLength) return 'not a compact JWS';
   try {
     let kid = '';
     const { payload, protectedHeader } = await compactVerify(
