@@ -43,16 +43,31 @@ export const script = String.raw`'use strict';
   // A page from the back button must not stay busy.
   addEventListener('pageshow', () => { for (const form of document.querySelectorAll('form[aria-busy]')) form.removeAttribute('aria-busy'); });
 
+  // Somebody who is about to decide is told, never interrupted. A page without that form has nothing to lose.
   const working = () => {
+    const form = main.querySelector('form[data-decide]');
+    if (form === null) return false;
     const comment = document.getElementById('comment');
     return (comment !== null && comment.value !== comment.defaultValue) || (main.contains(document.activeElement) && document.activeElement !== main);
   };
   const offer = () => {
-    if (toast.firstChild) return;
+    if (toast.firstElementChild) return;
     const link = document.createElement('a');
     link.href = main.dataset.page;
     link.textContent = 'Show what is new';
     toast.replaceChildren('Something changed since this page was shown. ', link);
+  };
+  // The same place on the new page, so that nobody who reads by keyboard is thrown back to its start.
+  const place = () => {
+    const at = document.activeElement;
+    if (!main.contains(at)) return () => {};
+    const href = at.getAttribute('href');
+    const folds = [...main.querySelectorAll('details')].map((one) => one.open);
+    return () => {
+      main.querySelectorAll('details').forEach((one, index) => { one.open = folds[index] === true; });
+      const same = href === null ? undefined : [...main.querySelectorAll('a')].find((one) => one.getAttribute('href') === href);
+      (same ?? main).focus({ preventScroll: true });
+    };
   };
   const refresh = async () => {
     if (working()) return offer();
@@ -61,16 +76,35 @@ export const script = String.raw`'use strict';
     const next = new DOMParser().parseFromString(await answer.text(), 'text/html');
     const fresh = next.getElementById('main');
     if (fresh === null || working()) return offer();
+    const back = place();
     main.replaceChildren(...fresh.childNodes);
     if (fresh.dataset.version) main.dataset.version = fresh.dataset.version;
     if (!fresh.dataset.live) delete main.dataset.live;
     document.title = next.title;
-    toast.textContent = '';
+    back();
     times();
-    toast.textContent = 'This page was brought up to date.';
+    const status = main.querySelector('.title .pill')?.textContent;
+    toast.textContent = 'This page was brought up to date' + (status ? ': ' + status.trim() + '.' : '.');
     setTimeout(() => { if (!toast.firstElementChild) toast.textContent = ''; }, 4000);
   };
-  const changed = (version) => { if (version !== main.dataset.version) refresh().catch(offer); };
+  // One refresh at a time, and once more if something changed meanwhile: an older answer must not be the last one shown.
+  let told, busy = false;
+  const changed = async (version) => {
+    told = version;
+    if (busy || version === main.dataset.version) return;
+    busy = true;
+    try {
+      let shown;
+      do {
+        shown = told;
+        await refresh();
+      } while (told !== shown && told !== main.dataset.version);
+    } catch {
+      offer();
+    } finally {
+      busy = false;
+    }
+  };
 
   const live = main.dataset.live;
   if (!live) return;

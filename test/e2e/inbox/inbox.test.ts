@@ -92,6 +92,20 @@ describe('deciding in a browser', () => {
     expect(rig.actions.decided).toHaveLength(1);
   });
 
+  it('shows by itself how what was approved ended', async () => {
+    await signIn('Bob', action);
+    await page.getByRole('button', { name: 'Approve' }).click();
+    await page.getByRole('heading', { name: 'You approved this action' }).waitFor();
+    expect(await page.locator('.title .pill').textContent()).toBe('Running');
+    rig.actions.put({ ...executedExport(), id: 'act_exportpending' });
+    await page.getByRole('heading', { name: 'Outcome' }).waitFor();
+    expect(await page.locator('.title .pill').textContent()).toBe('Executed');
+    expect(await page.getByRole('link', { name: 'Show what is new' }).count()).toBe(0);
+    expect(await page.getByRole('status').last().textContent()).toContain('Executed');
+    // The focus stays in the text instead of falling back to the start of the page.
+    expect(await page.evaluate('document.activeElement.id')).toBe('main');
+  });
+
   it('rejects with a comment', async () => {
     await signIn('Bob', action);
     await page.getByLabel('Comment').fill('Too many columns.');
