@@ -9,6 +9,7 @@ export type KeyRole = (typeof keyRoles)[number];
 export const purposes = {
   request: { typ: 'countersign-request+jwt', role: 'decision', iss: 'countersign-api', aud: 'countersign' },
   plan: { typ: 'countersign-plan+jwt', role: 'policy', iss: 'countersign-worker', aud: 'countersign' },
+  release: { typ: 'countersign-release+jwt', role: 'policy', iss: 'countersign-worker', aud: 'countersign' },
   decision: { typ: 'countersign-decision+jwt', role: 'decision', iss: 'countersign-api', aud: 'countersign' },
   cancellation: { typ: 'countersign-cancellation+jwt', role: 'decision', iss: 'countersign-api', aud: 'countersign' },
   'policy-bundle': { typ: 'countersign-policy+jwt', role: 'authors', iss: 'countersign-authors', aud: 'countersign', maxLength: 2_097_152 },
