@@ -139,7 +139,9 @@ async function close(state: ActionState, notices: Notices): Promise<void> {
   notices.stop();
   state.endedAtMs = Date.now();
   const { status, outcome, denial } = state;
-  const apart = outcome === undefined && state.attempts > 0;
+  // What the executor reported is in the history already. A decision is not yet, nor is an execution that was cancelled in
+  // the very task that asked for it.
+  const apart = state.attempts > 0 && (outcome === undefined || outcome.status === 'cancelled');
   const closed = await (apart ? sealingApart : sealing).close({
     actionId: state.request.id,
     key: 'closed',

@@ -2,6 +2,7 @@ import { ActivityFailure, ApplicationFailure, CancellationScope, condition, isCa
 import type { ExecutionOutcome } from '../domain/connector.js';
 import type { Grant } from '../domain/grant.js';
 import type { ActionState } from './action-state.js';
+import { Alarm } from './alarm.js';
 import type { Notices } from './notices.js';
 import { executor } from './proxies.js';
 import { publish } from './publish.js';
@@ -22,7 +23,9 @@ export async function execute(state: ActionState, notices: Notices): Promise<Exe
     );
   const settled = () => outcome !== undefined || state.cancelRequested;
   try {
-    if (!(await condition(settled, slowAfterMs))) {
+    const slow = new Alarm(slowAfterMs);
+    await condition(() => slow.rang || settled());
+    if (!settled()) {
       publish(state);
       notices.refresh();
       await condition(settled);

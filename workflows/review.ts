@@ -2,6 +2,7 @@ import { ActivityFailure, ApplicationFailure, condition } from '@temporalio/work
 import type { PlanStage } from '../domain/plan.js';
 import { assertNever, isErrorCode } from '../domain/errors.js';
 import type { ActionState } from './action-state.js';
+import { Alarm } from './alarm.js';
 import { approversOf, type Decisions } from './decisions.js';
 import type { Notices } from './notices.js';
 import { executor } from './proxies.js';
@@ -26,7 +27,9 @@ async function waitForStage(state: ActionState, decisions: Decisions, notices: N
   notices.announce('pending', stage.channels);
   while (!moved()) {
     const due = nextDue(state, stage, startedAtMs);
-    if (await condition(moved, Math.max(1, due.atMs - Date.now()))) return;
+    const alarm = new Alarm(due.atMs - Date.now());
+    await condition(() => alarm.rang || moved());
+    if (moved()) return;
     await decisions.settled();
     if (moved()) return;
     await act(due, state, stage, notices, moved);

@@ -1,0 +1,17 @@
+import { sleep } from '@temporalio/workflow';
+
+/**
+ * A durable timer that nobody cancels. Cancelling one costs an event, and most are set just before the workflow ends,
+ * which ends them for nothing; one that rings too late is heard by nobody.
+ */
+export class Alarm {
+  rang = false;
+
+  /** Rings after `afterMs`, one millisecond at least, unless the workflow is cancelled before. */
+  constructor(afterMs: number) {
+    void sleep(Math.max(1, afterMs)).then(
+      () => (this.rang = true),
+      () => undefined,
+    );
+  }
+}
