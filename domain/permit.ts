@@ -1,9 +1,9 @@
-import { compactVerify, type JWTPayload } from 'jose';
+import type { JWTPayload } from 'jose';
 import type { Digest } from './digest.js';
 import { isJsonObject, type JsonObject } from './json.js';
 import type { Principal } from './principal.js';
 import type { ActionId, ActionRequest } from './request.js';
-import type { TrustedKeys } from './signing.js';
+import { verifyCompact, type TrustedKeys } from './signing.js';
 
 /** The typed header of a permit. */
 export const permitType = 'countersign-permit+jwt';
@@ -14,7 +14,7 @@ export const permitLifetimeSeconds = 120;
 
 /**
  * What the executor tells a customer's own activity: run exactly this, once. Signed by the executor's key as a
- * compact JWS (EdDSA, typ `countersign-permit+jwt`); `aud` is the task queue of the activity.
+ * compact JWS (typ `countersign-permit+jwt`); `aud` is the task queue of the activity.
  */
 export type Permit = {
   readonly iss: typeof permitIssuer;
@@ -69,23 +69,10 @@ export async function verifyPermit(
   expected: { readonly taskQueue: string; readonly action: string; readonly nowSeconds: number; readonly skewSeconds?: number },
 ): Promise<Permit | string> {
   if (typeof jws !== 'string' || jws.length > 262_144) return 'not a compact JWS';
-  let claims: unknown;
-  try {
-    const { payload, protectedHeader } = await compactVerify(
-      jws,
-      (header) => {
-        const entry = typeof header.kid === 'string' ? keys.get(header.kid) : undefined;
-        // A policy or decision key must not vouch for an execution.
-        if (entry?.role !== 'executor') throw new TypeError('no trusted key');
-        return entry.key;
-      },
-      { algorithms: ['EdDSA'] },
-    );
-    if (protectedHeader.typ !== permitType) return 'signed for another purpose';
-    claims = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
-  } catch {
-    return 'the signature does not hold';
-  }
+  // A policy or decision key must not vouch for an execution.
+  const verified = await verifyCompact(jws, keys, { role: 'executor', typ: permitType });
+  if (typeof verified === 'string') return verified;
+  const claims: unknown = verified.claims;
   if (!isPermit(claims)) return 'not the shape of a permit';
   if (claims.aud !== expected.taskQueue) return 'for somebody else';
   if (claims.action !== expected.action) return 'for another action';

@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { heartbeat, cancellationSignal } from '@temporalio/activity';
-import { CompactSign } from 'jose';
 import type { ExecutorDeps } from '../deps.js';
 import { guarded } from '../failure.js';
 import { OneAtATime, requireWanted, stopSignal } from './attempts.js';
@@ -14,7 +13,7 @@ import { boundOutcome } from '../../domain/outcome.js';
 import { permitPayload, permitType } from '../../domain/permit.js';
 import { requestDigest, type ActionRequest } from '../../domain/request.js';
 import { isPlan } from '../../domain/shapes.js';
-import { verify } from '../../domain/signing.js';
+import { signCompact, verify } from '../../domain/signing.js';
 
 // How often a target that is down is tried again before the action fails, and how long in between.
 const targetRetryMs = [500, 1_000, 2_000, 4_000, 8_000];
@@ -141,9 +140,7 @@ async function authorize(
     taskQueue,
     issuedAt: Math.floor(deps.now().getTime() / 1000),
   });
-  const permit = await new CompactSign(new TextEncoder().encode(JSON.stringify(payload)))
-    .setProtectedHeader({ alg: 'EdDSA', kid: deps.executorKey.kid, typ: permitType })
-    .sign(deps.executorKey.key);
+  const permit = await signCompact(deps.executorKey, permitType, payload);
   return { ok: true, permit };
 }
 
