@@ -1,5 +1,6 @@
 import type { Directory } from '../directory/port.js';
 import type { ConnectorDefinition } from '../domain/connector.js';
+import type { ProofVerifier } from '../domain/proof.js';
 import type { SigningKey, TrustedKeys } from '../domain/signing.js';
 import type { PolicyBundle } from '../policy/bundle.js';
 import type { Channel, Connector, EvidenceLog, GrantStore } from './ports.js';
@@ -13,6 +14,8 @@ export type WorkerDeps = {
   readonly evidence: EvidenceLog;
   readonly policyKey: SigningKey;
   readonly trusted: TrustedKeys;
+  /** Checks what decisions claim above `chat`; without it they are all worth `chat`. */
+  readonly proofs?: ProofVerifier;
   readonly timeZone: string;
   readonly environment: string;
   readonly newId: () => string;
@@ -25,6 +28,8 @@ export type ExecutorDeps = {
   readonly grants: GrantStore;
   readonly executorKey: SigningKey;
   readonly trusted: TrustedKeys;
+  /** The executor's own check of what approvals claim above `chat`; without it they are all worth `chat`. */
+  readonly proofs?: ProofVerifier;
   readonly now: () => Date;
   readonly newId: () => string;
 };

@@ -2,6 +2,7 @@ import type { Decision, DecisionRecord } from '../domain/decision.js';
 import { digestText } from '../domain/digest.js';
 import { CountersignError } from '../domain/errors.js';
 import { verifyRequest } from '../domain/grant.js';
+import { isDecisionProof, proofDigest, weigh, type Proven } from '../domain/proof.js';
 import { involvedIn, refuseApprover, type Refusal } from '../domain/separation.js';
 import { isCancellation, isDecision } from '../domain/shapes.js';
 import { verify } from '../domain/signing.js';
@@ -33,15 +34,17 @@ export function judge(deps: WorkerDeps): WorkerActivities['judge'] {
       };
     } else {
       const decision: Decision = signed.content;
+      const proven = await weigh(decision, input.proof, deps.proofs);
       const refusal =
         (await refuseRequest(deps, input)) ??
         refuseClaims(input, decision, signed) ??
         (await refuseSealed(deps, input)) ??
-        (await refuse(deps, input, decision));
+        (await refuse(deps, input, decision, proven));
       record = {
         ...base,
         decisionId: decision.decisionId,
         decision,
+        proven: proven.assurance,
         stage: input.stage,
         accepted: refusal === undefined,
         ...(refusal === undefined ? {} : { refusal }),
@@ -56,7 +59,8 @@ export function judge(deps: WorkerDeps): WorkerActivities['judge'] {
         key: `decision:${digestText(input.signedDecision)}${repeated ? `:${input.attempt}` : ''}`,
         kind: record.accepted ? 'decided' : 'refused',
         at,
-        body: { record, signedDecision: input.signedDecision },
+        // The proof itself is for the executor: an ID token says more of a person than evidence has to keep.
+        body: { record, signedDecision: input.signedDecision, ...(isDecisionProof(input.proof) ? { proofDigest: proofDigest(input.proof) } : {}) },
       },
       (earlier) => sameRecord((earlier.body as unknown as { readonly record: DecisionRecord }).record, record),
     );
@@ -96,7 +100,7 @@ async function refuseSealed(deps: WorkerDeps, input: JudgeInput): Promise<Refusa
   return input.closed ?? { code: 'decision-on-final', detail: 'The evidence says that this action is closed.' };
 }
 
-async function refuse(deps: WorkerDeps, input: JudgeInput, decision: Decision): Promise<Refusal | undefined> {
+async function refuse(deps: WorkerDeps, input: JudgeInput, decision: Decision, proven: Proven): Promise<Refusal | undefined> {
   const { plan, request } = input;
   const stage = plan.stages[input.stage];
   if (decision.actionId !== request.id) return { code: 'decision-invalid', detail: 'The decision is about another action.' };
@@ -116,7 +120,8 @@ async function refuse(deps: WorkerDeps, input: JudgeInput, decision: Decision): 
       excluded: [...plan.excluded, ...involvedIn(request)],
       counted: input.counted,
       candidate: person,
-      assurance: decision.assurance,
+      // A no needs no more than the person has: it can only stop the action.
+      proven: decision.verdict === 'reject' ? { assurance: stage.assurance } : proven,
     });
   } catch (error) {
     if (error instanceof CountersignError && error.code === 'directory-unavailable') return { code: error.code, detail: error.detail };

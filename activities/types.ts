@@ -4,6 +4,7 @@ import type { Digest } from '../domain/digest.js';
 import type { Grant } from '../domain/grant.js';
 import type { ChannelRef, Plan } from '../domain/plan.js';
 import type { PersonId, PersonRef } from '../domain/principal.js';
+import type { DecisionProof } from '../domain/proof.js';
 import type { ActionRequest } from '../domain/request.js';
 import type { Cancellation } from '../domain/decision.js';
 import type { ActionStatus, ActionView, DisplayField } from '../domain/view.js';
@@ -38,6 +39,7 @@ export type JudgeInput = {
   readonly request: ActionRequest;
   readonly signedRequest: string;
   readonly signedDecision: string;
+  readonly proof?: DecisionProof;
   readonly plan: Plan;
   readonly planDigest: Digest;
   readonly actionDigest: Digest;

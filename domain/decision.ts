@@ -41,6 +41,8 @@ export type DecisionRecord = {
   readonly refusal?: { readonly code: ErrorCode; readonly detail: string };
   /** Absent where the decision could not even be verified. */
   readonly decision?: Decision;
+  /** What it was worth: what it claims, or `chat` where nothing but the api stands behind that. */
+  readonly proven?: Assurance;
   /** Index of the stage that it counted for. */
   readonly stage?: number;
   /** Number of the plan it was made under; a new plan voids earlier approvals. */

@@ -4,6 +4,7 @@ import type { Decision } from './decision.js';
 import type { Digest } from './digest.js';
 import type { ErrorCode } from './errors.js';
 import { planDigest, type Plan, type PlanStage } from './plan.js';
+import { weigh, type DecisionProof, type ProofVerifier } from './proof.js';
 import { involvedIn, isSoundStage, refuseApprover } from './separation.js';
 import { isDecision, isPlan } from './shapes.js';
 import { verify, type TrustedKeys } from './signing.js';
@@ -15,8 +16,8 @@ export type Grant = {
   readonly signedRequest: string;
   /** The plan as a compact JWS. */
   readonly plan: string;
-  /** The approvals as compact JWS, each with the stage it was counted for. */
-  readonly approvals: readonly { readonly stage: number; readonly decision: string }[];
+  /** The approvals as compact JWS, each with the stage it was counted for and, above `chat`, the proof that does not depend on us. */
+  readonly approvals: readonly { readonly stage: number; readonly decision: string; readonly proof?: DecisionProof }[];
 };
 
 /** A grant that holds, or the first check that it fails. */
@@ -37,10 +38,11 @@ const refused = (check: string, code: ErrorCode = 'grant-invalid'): GrantVerdict
  * connector is the one it was made against, and every stage has its quorum of distinct, uninvolved, named humans
  * who approved exactly this digest in time. Never throws on bad input.
  * @param nowMs milliseconds since 1970
+ * @param proofs checks what the approvals claim above `chat`; without it they are all worth `chat`
  */
-export async function verifyGrant(grant: Grant, keys: TrustedKeys, connector: ConnectorRef, nowMs: number): Promise<GrantVerdict> {
+export async function verifyGrant(grant: Grant, keys: TrustedKeys, connector: ConnectorRef, nowMs: number, proofs?: ProofVerifier): Promise<GrantVerdict> {
   try {
-    return await verifyReadable(grant, keys, connector, nowMs);
+    return await verifyReadable(grant, keys, connector, nowMs, proofs);
   } catch {
     // Whoever holds Temporal chooses every member; an exception would be retried, a refusal is final.
     return refused('grant: cannot be read');
@@ -58,7 +60,13 @@ export async function verifyRequest(request: ActionRequest, signedRequest: strin
   return undefined;
 }
 
-async function verifyReadable(grant: Grant, keys: TrustedKeys, connector: ConnectorRef, nowMs: number): Promise<GrantVerdict> {
+async function verifyReadable(
+  grant: Grant,
+  keys: TrustedKeys,
+  connector: ConnectorRef,
+  nowMs: number,
+  proofs: ProofVerifier | undefined,
+): Promise<GrantVerdict> {
   const asked = await verifyRequest(grant.request, grant.signedRequest, keys);
   if (asked !== undefined) return refused(`request: ${asked}`, 'request-unsigned');
   const signed = await verify('plan', grant.plan, keys);
@@ -86,13 +94,20 @@ async function verifyReadable(grant: Grant, keys: TrustedKeys, connector: Connec
     case 'allow':
       return grant.approvals.length === 0 ? { ok: true, plan, digest, approvedBy: [] } : refused('approvals: none were asked for');
     case 'review':
-      return verifyApprovals(grant, plan, digest, keys, nowMs);
+      return verifyApprovals(grant, plan, digest, keys, nowMs, proofs);
     default:
       return refused('plan: unknown outcome');
   }
 }
 
-async function verifyApprovals(grant: Grant, plan: Plan, digest: Digest, keys: TrustedKeys, nowMs: number): Promise<GrantVerdict> {
+async function verifyApprovals(
+  grant: Grant,
+  plan: Plan,
+  digest: Digest,
+  keys: TrustedKeys,
+  nowMs: number,
+  proofs: ProofVerifier | undefined,
+): Promise<GrantVerdict> {
   if (plan.stages.length === 0 || !plan.stages.every(isSoundStage)) return refused('plan: a stage nobody can pass');
   const approvedBy: Decision[] = [];
   const ids = new Set<string>();
@@ -111,13 +126,14 @@ async function verifyApprovals(grant: Grant, plan: Plan, digest: Digest, keys: T
     if (approval.stage > index) [index, startMs] = [approval.stage, latestMs];
     const problem = refuseDecision(decision, grant, plan, digest, nowMs) ?? refuseStageTime(decision, stage, index, startMs);
     if (problem !== undefined) return problem;
+    const proven = await weigh(decision, approval.proof, proofs);
     const refusal = refuseApprover({
       stage,
       level: escalationLevel(stage, startMs, decision),
       excluded,
       counted: approvedBy.map((earlier) => earlier.person.id),
       candidate: decision.person,
-      assurance: decision.assurance,
+      proven,
     });
     if (refusal !== undefined) return refused(`approval: ${refusal.detail}`, refusal.code);
     ids.add(decision.decisionId);

@@ -1,7 +1,7 @@
 import type { ErrorCode } from './errors.js';
 import type { ApproverSet, Escalation, PlanStage } from './plan.js';
-import type { Decision } from './decision.js';
 import { assuranceSuffices, type PersonId } from './principal.js';
+import type { Proven } from './proof.js';
 import type { ActionRequest } from './request.js';
 
 /** A refusal with its stable code and one sentence. */
@@ -32,7 +32,7 @@ export function approversAt(stage: PlanStage, level: number): ApproverSet {
 
 /**
  * Whether this person may give this stage their consent: not involved in the action, not counted before in any
- * stage, named by the stage, and strongly enough signed in. Returns the first reason against it.
+ * stage, named by the stage, and proven strongly enough. Returns the first reason against it.
  */
 export function refuseApprover(input: {
   readonly stage: PlanStage;
@@ -40,16 +40,19 @@ export function refuseApprover(input: {
   readonly excluded: readonly PersonId[];
   readonly counted: readonly PersonId[];
   readonly candidate: Candidate;
-  readonly assurance: Decision['assurance'];
+  readonly proven: Proven;
 }): Refusal | undefined {
-  const { stage, level, excluded, counted, candidate, assurance } = input;
+  const { stage, level, excluded, counted, candidate, proven } = input;
   if (excluded.includes(candidate.id))
     return { code: 'approver-is-requester', detail: 'This person asked for the action, owns the agent that did, or benefits from it.' };
   if (counted.includes(candidate.id)) return { code: 'decided-already', detail: 'This person has already decided on this action.' };
   if (!isMember(approversAt(stage, level), candidate))
     return { code: 'approver-not-eligible', detail: `This person is not an approver of the stage "${stage.name}".` };
-  if (!assuranceSuffices(assurance, stage.assurance))
-    return { code: 'assurance-too-low', detail: `The stage "${stage.name}" needs the assurance ${stage.assurance}.` };
+  if (!assuranceSuffices(proven.assurance, stage.assurance))
+    return {
+      code: 'assurance-too-low',
+      detail: [`The stage "${stage.name}" needs the assurance ${stage.assurance}.`, proven.reason].filter(Boolean).join(' '),
+    };
   return undefined;
 }
 

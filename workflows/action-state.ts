@@ -4,6 +4,7 @@ import type { ExecutionOutcome, Preview } from '../domain/connector.js';
 import type { DecisionRecord } from '../domain/decision.js';
 import type { PlanStage } from '../domain/plan.js';
 import type { PersonRef } from '../domain/principal.js';
+import type { DecisionProof } from '../domain/proof.js';
 import type { ActionRequest } from '../domain/request.js';
 import type { Refusal } from '../domain/separation.js';
 import { isFinal, type ActionStatus, type ActionView, type StoryEvent } from '../domain/view.js';
@@ -13,7 +14,13 @@ const maxRefusalsKept = 20;
 const maxRefusalsTold = 50;
 
 /** An approval that counts, with the signed form that the executor verifies. */
-export type Approval = { readonly stage: number; readonly round: number; readonly decision: string; readonly person: PersonRef };
+export type Approval = {
+  readonly stage: number;
+  readonly round: number;
+  readonly decision: string;
+  readonly proof?: DecisionProof;
+  readonly person: PersonRef;
+};
 
 /** Everything the action workflow knows, and the facts derived from it. No clock: every change is told its time. */
 export class ActionState {

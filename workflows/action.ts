@@ -9,6 +9,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { ExecutionOutcome } from '../domain/connector.js';
+import { isDecisionProof } from '../domain/proof.js';
 import type { ActionStatus } from '../domain/view.js';
 import { ActionState } from './action-state.js';
 import {
@@ -51,11 +52,16 @@ export async function action({ request, signedRequest }: ActionInput): Promise<A
   setHandler(decideUpdate, (input) => decisions.decide(input), {
     validator: (input: DecideInput | undefined) => {
       requireJws(input?.decision);
+      requireProof(input?.proof);
       requireRoom(decisions.admits(input?.by === undefined ? undefined : String(input.by)));
     },
   });
   setHandler(decideSignal, async (input) => {
-    await decisions.decide({ decision: String(input?.decision).slice(0, maxDecisionLength), ...(input?.by === undefined ? {} : { by: String(input.by) }) });
+    await decisions.decide({
+      decision: String(input?.decision).slice(0, maxDecisionLength),
+      ...(isDecisionProof(input?.proof) ? { proof: input.proof } : {}),
+      ...(input?.by === undefined ? {} : { by: String(input.by) }),
+    });
   });
   setHandler(cancelUpdate, (input) => decisions.cancel(input), {
     validator: (input: CancelInput | undefined) => {
@@ -159,6 +165,10 @@ async function close(state: ActionState, notices: Notices): Promise<void> {
 
 function requireRoom(room: boolean): void {
   if (!room) throw ApplicationFailure.nonRetryable('Too many decisions were attempted on this action.', 'rate-limited');
+}
+
+function requireProof(value: unknown): void {
+  if (value !== undefined && !isDecisionProof(value)) throw new TypeError('what came beside the decision is no proof');
 }
 
 function requireJws(value: unknown): void {

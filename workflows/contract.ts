@@ -1,6 +1,7 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { ErrorCode } from '../domain/errors.js';
+import type { DecisionProof } from '../domain/proof.js';
 import type { ActionRequest } from '../domain/request.js';
 import type { ActionView } from '../domain/view.js';
 
@@ -17,6 +18,8 @@ export type ActionInput = {
 /** A decision on its way in: a compact JWS by the decision key. */
 export type DecideInput = {
   readonly decision: string;
+  /** Above the assurance `chat`: what lets others than the api believe it. */
+  readonly proof?: DecisionProof;
   /** Who is said to decide. Unproved: it only keeps one person's many attempts from using up those of others. */
   readonly by?: string;
 };

@@ -46,7 +46,7 @@ export class Decisions {
       if (state.opened === undefined) return this.refused({ code: 'decision-on-final', detail: 'The action was never opened.' });
       let judged: Judgement;
       try {
-        judged = await this.judge(input.decision);
+        judged = await this.judge(input);
       } catch {
         return this.refused({ code: 'evidence-unavailable', detail: 'The decision could not be recorded, so it does not count; decide again.' });
       }
@@ -64,7 +64,8 @@ export class Decisions {
         state.status = 'rejected';
         state.tell(Date.now(), 'rejected', `${person.name} rejected.`, person);
       } else {
-        state.approvals.push({ stage: state.stageIndex, round: state.round, decision: input.decision, person });
+        const { decision, proof } = input;
+        state.approvals.push({ stage: state.stageIndex, round: state.round, decision, ...(proof === undefined ? {} : { proof }), person });
         state.tell(Date.now(), 'approved', `${person.name} approved.`, person);
         await this.advance(judged.again);
       }
@@ -113,7 +114,7 @@ export class Decisions {
     });
   }
 
-  private judge(signedDecision: string): Promise<Judgement> {
+  private judge({ decision, proof }: DecideInput): Promise<Judgement> {
     const { state } = this;
     const nowMs = Date.now();
     const closed = closedFor(state, nowMs);
@@ -122,7 +123,8 @@ export class Decisions {
     return local.judge({
       request: state.request,
       signedRequest: state.signedRequest,
-      signedDecision,
+      signedDecision: decision,
+      ...(proof === undefined ? {} : { proof }),
       plan,
       planDigest,
       actionDigest,

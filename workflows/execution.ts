@@ -44,7 +44,7 @@ async function run(state: ActionState): Promise<ExecutionOutcome> {
     request: state.request,
     signedRequest: state.signedRequest,
     plan: signedPlan,
-    approvals: state.approvalsInForce.map(({ stage, decision }) => ({ stage, decision })),
+    approvals: state.approvalsInForce.map(({ stage, decision, proof }) => ({ stage, decision, ...(proof === undefined ? {} : { proof }) })),
   };
   const windowMs = Math.max(1_000, Date.parse(plan.expiresAt) - Date.now());
   const timing = {

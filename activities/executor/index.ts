@@ -145,7 +145,7 @@ async function authorize(
 }
 
 async function verified(deps: ExecutorDeps, grant: Grant, definition: ConnectorDefinition): Promise<Extract<GrantVerdict, { ok: true }>> {
-  const verdict = await verifyGrant(grant, deps.trusted, connectorRef(definition), deps.now().getTime());
+  const verdict = await verifyGrant(grant, deps.trusted, connectorRef(definition), deps.now().getTime(), deps.proofs);
   if (!verdict.ok) throw new CountersignError(verdict.code, `The executor refused the grant: ${verdict.check}.`);
   return verdict;
 }

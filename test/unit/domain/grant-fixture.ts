@@ -3,6 +3,7 @@ import { postgresExport } from '../../../domain/connectors/postgres-export.js';
 import type { Decision } from '../../../domain/decision.js';
 import type { Grant, GrantVerdict } from '../../../domain/grant.js';
 import { verifyGrant } from '../../../domain/grant.js';
+import type { DecisionProof, ProofVerifier } from '../../../domain/proof.js';
 import { planDigest, type Plan, type PlanStage } from '../../../domain/plan.js';
 import { actionDigest, requestDigest, type ActionRequest } from '../../../domain/request.js';
 import { sign, type SigningKey } from '../../../domain/signing.js';
@@ -66,6 +67,8 @@ export type Approver = Partial<Omit<Decision, 'person'>> & {
   readonly groups?: readonly string[];
   readonly stage?: number;
   readonly afterMs?: number;
+  /** What comes beside the decision; what {@link fixtureProofs} accepts unless told otherwise. */
+  readonly proof?: unknown;
 };
 
 /** What can be changed about a good grant before it is signed, after it is signed, and around it. */
@@ -98,12 +101,29 @@ export async function judged(tampering: Tampering = {}): Promise<GrantVerdict> {
       (tampering.approvers ?? [{}]).map(async (approver) => ({
         stage: approver.stage ?? 0,
         decision: await approve(request, plan, approver, tampering.decisionKey?.(keys) ?? keys.signing.decision),
+        ...proofIn(approver),
       })),
     ),
   };
   const tampered = (tampering.grant?.(grant) ?? grant) as Grant;
   const presented = tampering.resealed === true ? { ...tampered, signedRequest: await sealRequest(tampered.request, keys.signing.decision) } : tampered;
-  return verifyGrant(presented, keys.trusted, connectorRef({ ...definition, ...tampering.connector }), startMs + (tampering.afterMs ?? 10 * 60_000));
+  return verifyGrant(
+    presented,
+    keys.trusted,
+    connectorRef({ ...definition, ...tampering.connector }),
+    startMs + (tampering.afterMs ?? 10 * 60_000),
+    fixtureProofs,
+  );
+}
+
+// What stands in for a provider here, so that each case is about the grant; what makes a proof hold is in proof.test.ts.
+const proofOf = (decisionId: string): DecisionProof => ({ kind: 'id-token', token: `of.${decisionId}.x` });
+const fixtureProofs: ProofVerifier = async (decision, proof) =>
+  proof.kind === 'id-token' && proof.token === `of.${decision.decisionId}.x` ? undefined : 'It proves another decision.';
+
+function proofIn(approver: Approver): { readonly proof?: DecisionProof } {
+  if ('proof' in approver) return approver.proof === undefined ? {} : { proof: approver.proof as DecisionProof };
+  return { proof: proofOf(approver.decisionId ?? `dec-${approver.by ?? 'alice'}`) };
 }
 
 export async function signPlan(plan: unknown, key: SigningKey): Promise<string> {
@@ -111,7 +131,7 @@ export async function signPlan(plan: unknown, key: SigningKey): Promise<string> 
 }
 
 export async function approve(request: ActionRequest, plan: Plan, approver: Approver, key: SigningKey): Promise<string> {
-  const { by = 'alice', groups = ['g-data-owners'], stage: _stage, afterMs = 5 * 60_000, ...rest } = approver;
+  const { by = 'alice', groups = ['g-data-owners'], stage: _stage, proof: _proof, afterMs = 5 * 60_000, ...rest } = approver;
   const digest = planDigest(plan);
   const decision: Decision = {
     decisionId: `dec-${by}`,

@@ -31,6 +31,7 @@ describe('a grant that holds', () => {
       afterMs: 3 * hour,
     },
     'a stronger sign-in than asked for': { approvers: [{ assurance: 'passkey' }] },
+    'a claim nobody proved, where none is asked for': { plan: { stages: [makeStage({ assurance: 'chat' })] }, approvers: [{ proof: undefined }] },
     'clocks that differ by less than a minute': { approvers: [{ afterMs: -59_000 }], afterMs: -30_000 },
   };
   for (const [name, tampering] of Object.entries(cases)) it(name, async () => expect(await judged(tampering)).toMatchObject({ ok: true }));
@@ -205,6 +206,27 @@ const tampered: Record<string, Case> = {
     afterMs: 3 * hour,
     check: /not an approver/,
     code: 'approver-not-eligible',
+  },
+  'an approval that claims a sign-in and proves none': {
+    approvers: [{ proof: undefined }],
+    check: /needs the assurance login\. No proof/,
+    code: 'assurance-too-low',
+  },
+  'an approval with the proof of another decision': {
+    approvers: [{ proof: { kind: 'id-token', token: 'of.dec-bob.x' } }],
+    check: /needs the assurance login\. It proves another/,
+    code: 'assurance-too-low',
+  },
+  'an approval whose proof has a member too many': {
+    approvers: [{ proof: { kind: 'id-token', token: 'of.dec-alice.x', more: true } }],
+    check: /What came with the decision is no proof/,
+    code: 'assurance-too-low',
+  },
+  'an approval whose proof is null': { approvers: [{ proof: null }], check: /is no proof/, code: 'assurance-too-low' },
+  'an approval that claims less than its proof could carry': {
+    approvers: [{ assurance: 'chat' }],
+    check: /needs the assurance login/,
+    code: 'assurance-too-low',
   },
   'too weak a sign-in': { plan: { stages: [makeStage({ assurance: 'mfa' })] }, check: /needs the assurance mfa/, code: 'assurance-too-low' },
   'a request nested without end': {

@@ -50,7 +50,7 @@ describe('quorum and separation', () => {
           excluded,
           counted,
           candidate: { id, groups: [] },
-          assurance: 'passkey',
+          proven: { assurance: 'passkey' },
         });
         expect(refusal === undefined).toBe(!excluded.includes(id) && !counted.includes(id) && named.includes(id));
       }),
