@@ -14,20 +14,40 @@ const maxItems = 40;
  */
 export function displayFields(definition: ConnectorDefinition, parameters: JsonObject): readonly DisplayField[] {
   const fields: DisplayField[] = [];
-  walk(parameters, definition.parameters, '', '', fields);
+  walk(parameters, definition.parameters, { path: '', label: '' }, fields);
   if (fields.length <= maxFields) return fields;
   const left = fields.length - maxFields;
   return [...fields.slice(0, maxFields), { path: '', label: 'More parameters', value: `${left} more that are not shown here`, masked: true, truncated: true }];
 }
 
-function walk(value: Json, schema: Json | undefined, path: string, label: string, fields: DisplayField[]): void {
+/** A row that people read as one: a parameter, or the parts of one. */
+export type FieldRow = { readonly title: string; readonly parts: readonly DisplayField[] };
+
+/** Neighbours of one group as one row. */
+export function fieldRows(fields: readonly DisplayField[]): readonly FieldRow[] {
+  const rows: { readonly title: string; readonly group: string | undefined; readonly parts: DisplayField[] }[] = [];
+  for (const field of fields) {
+    const last = rows.at(-1);
+    if (field.group !== undefined && last?.group === field.group) last.parts.push(field);
+    else rows.push({ title: field.group ?? field.label, group: field.group, parts: [field] });
+  }
+  return rows;
+}
+
+type Place = { readonly path: string; readonly group?: string; readonly label: string };
+
+function walk(value: Json, schema: Json | undefined, place: Place, fields: DisplayField[]): void {
+  const { path } = place;
+  // What this is called as a whole, which is the group of its members.
+  const name = place.group === undefined ? place.label : `${place.group} › ${place.label}`;
   if (isJsonObject(value)) {
     const entries = inSchemaOrder(value, schema);
-    if (entries.length === 0 && path !== '') add(fields, { path, label, value: 'empty', masked: false, truncated: false });
+    if (entries.length === 0 && path !== '') add(fields, { ...place, value: 'empty', masked: false, truncated: false });
     for (const [key, member] of entries) {
       // A mark on an object says nothing of its members: each is shown for its own mark only.
       const below = memberSchema(schema, key);
-      walk(member, below, path === '' ? key : `${path}.${key}`, titleOf(below, label === '' ? key : `${label} › ${key}`), fields);
+      const at = { path: path === '' ? key : `${path}.${key}`, label: titleOf(below, key) };
+      walk(member, below, name === '' ? at : { ...at, group: name }, fields);
     }
     return;
   }
@@ -35,20 +55,21 @@ function walk(value: Json, schema: Json | undefined, path: string, label: string
   if (Array.isArray(value) && isJsonObject(items) && isJsonObject(items['properties'])) {
     for (const [index, item] of value.entries()) {
       if (index >= maxItems) {
-        add(fields, { path: `${path}[…]`, label, value: `${value.length - maxItems} more entries`, masked: true, truncated: true });
+        add(fields, { ...place, path: `${path}[…]`, value: `${value.length - maxItems} more entries`, masked: true, truncated: true });
         return;
       }
-      walk(item as Json, items, `${path}[${index}]`, `${label} ${index + 1}`, fields);
+      const label = value.length === 1 ? place.label : `${place.label} ${index + 1}`;
+      walk(item as Json, items, { ...place, path: `${path}[${index}]`, label }, fields);
     }
     return;
   }
   const shown = isJsonObject(schema) && schema['x-display'] === true;
   const text = shown ? textOf(value) : undefined;
   if (text === undefined) {
-    add(fields, { path, label, value: shapeOf(value), masked: true, truncated: false });
+    add(fields, { ...place, value: shapeOf(value), masked: true, truncated: false });
     return;
   }
-  add(fields, { path, label, value: clip(text, maxValueLength), masked: false, truncated: text.length > maxValueLength });
+  add(fields, { ...place, value: clip(text, maxValueLength), masked: false, truncated: text.length > maxValueLength });
 }
 
 // The order in which a requester wrote members must not decide what people get to see first.
@@ -62,7 +83,13 @@ function inSchemaOrder(value: JsonObject, schema: Json | undefined): readonly (r
 
 // Names of members the schema does not know are the requester's words too.
 function add(fields: DisplayField[], field: DisplayField): void {
-  fields.push({ ...field, path: clip(field.path, maxNameLength), label: clip(field.label, maxNameLength) });
+  const { path, group, label } = field;
+  fields.push({
+    ...field,
+    path: clip(path, maxNameLength),
+    ...(group === undefined ? {} : { group: clip(group, maxNameLength) }),
+    label: clip(label, maxNameLength),
+  });
 }
 
 /** The first `max` UTF-16 units with a visible mark where something was cut, never half of a surrogate pair. */

@@ -27,8 +27,18 @@ export function isFinal(status: ActionStatus): boolean {
   return status !== 'evaluating' && status !== 'pending' && status !== 'executing';
 }
 
-/** One parameter as people may see it. `masked`: the value is hidden and `value` tells its shape only. */
-export type DisplayField = { readonly path: string; readonly label: string; readonly value: string; readonly masked: boolean; readonly truncated: boolean };
+/**
+ * One parameter as people may see it. `masked`: the value is hidden and `value` tells its shape only. `group`: what it is a part of,
+ * such as the filter whose column it names.
+ */
+export type DisplayField = {
+  readonly path: string;
+  readonly group?: string;
+  readonly label: string;
+  readonly value: string;
+  readonly masked: boolean;
+  readonly truncated: boolean;
+};
 
 /** One sentence of the action's story. `seq` counts from 1 without gaps. */
 export type StoryEvent = {

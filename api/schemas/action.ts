@@ -68,7 +68,16 @@ export const Action = Type.Object(
     owner: Type.Optional(Person),
     on_behalf_of: Type.Optional(Person),
     reason: Type.String({ description: "The requester's own words; untrusted text" }),
-    fields: Type.Array(object({ path: Type.String(), label: Type.String(), value: Type.String(), masked: Type.Boolean(), truncated: Type.Boolean() })),
+    fields: Type.Array(
+      object({
+        path: Type.String(),
+        group: Type.Optional(Type.String({ description: 'What it is a part of, such as the filter whose column it names' })),
+        label: Type.String(),
+        value: Type.String(),
+        masked: Type.Boolean(),
+        truncated: Type.Boolean(),
+      }),
+    ),
     preview: Type.Optional(object({ facts: Type.Array(Fact), warnings: Type.Array(Type.String()) })),
     preview_error: Type.Optional(Type.String()),
     digest: Type.Unsafe<string>({ ...Digest, description: 'What a decision must name' }),

@@ -1,4 +1,5 @@
 import { shortDigest } from '../digest.js';
+import { fieldRows } from '../display.js';
 import type { ActionView, DisplayField } from '../view.js';
 import { container, facts, heading, quote, text, type Element, type Limits } from './elements.js';
 import { untrusted } from './untrusted.js';
@@ -40,12 +41,19 @@ type Show = (value: string, part: string, max?: number) => string;
 
 function parameters(fields: readonly DisplayField[], limits: Limits, show: Show, omissions: Set<string>): Element[] {
   if (fields.length === 0) return [];
-  const rows = fields.slice(0, limits.fields).map((field) => {
+  const some = fields.slice(0, limits.fields);
+  const valueOf = (field: DisplayField): string => {
     if (field.truncated && !field.masked) omissions.add('parameters');
     const value = show(field.value, 'parameters');
-    return [show(field.label === '' ? field.path : field.label, 'parameters', 80), field.masked ? `_(hidden)_ ${value}` : value] as const;
+    return field.masked ? `_(hidden)_ ${value}` : value;
+  };
+  const rows = fieldRows(some).map(({ title, parts }) => {
+    const [first] = parts;
+    const name = show(title === '' ? (first?.path ?? '') : title, 'parameters', 80);
+    const value = parts.map((part) => (part.group === undefined ? valueOf(part) : `**${show(part.label, 'parameters', 80)}** ${valueOf(part)}`)).join(' · ');
+    return [name, value] as const;
   });
-  const missing = fields.length - rows.length;
+  const missing = fields.length - some.length;
   if (missing > 0) omissions.add(`${missing} more parameter${missing === 1 ? '' : 's'}`);
   return [heading('Parameters'), facts(rows)];
 }

@@ -43,7 +43,7 @@ export const scenarios = {
         limit: 500,
         format: 'csv',
       },
-      reason: 'Payment reminders for overdue invoices of German customers.',
+      reason: 'Payment reminders for overdue invoices, one country at a time.',
     },
     next: 'Sign in as alice or bob and decide. Dave owns this agent, so he cannot.',
   },

@@ -21,17 +21,19 @@ export function sampleView(change: Partial<ActionView> = {}): ActionView {
     onBehalfOf: { id: 'erin', name: 'Erin Eriksen' },
     reason: 'The collections run of November needs the addresses of all customers whose invoices are more than 30 days overdue.',
     fields: [
-      { path: '/columns', label: 'Columns', value: 'id, name, email, phone, balance_due', masked: false, truncated: false },
-      { path: '/filter', label: 'Filter', value: 'balance_due > 0', masked: false, truncated: false },
-      { path: '/limit', label: 'Row limit', value: '5000', masked: false, truncated: false },
-      { path: '/note', label: 'Note', value: 'text, 112 characters', masked: true, truncated: false },
+      { path: 'columns', label: 'Columns', value: 'id, name, email, phone, balance_due', masked: false, truncated: false },
+      { path: 'limit', label: 'Row limit', value: '5000', masked: false, truncated: false },
+      { path: 'format', label: 'Format', value: 'csv', masked: false, truncated: false },
+      { path: 'filter[0].column', group: 'Filter', label: 'Column', value: 'balance_due', masked: false, truncated: false },
+      { path: 'filter[0].op', group: 'Filter', label: 'Operator', value: '>', masked: false, truncated: false },
+      { path: 'filter[0].value', group: 'Filter', label: 'Value', value: 'number', masked: true, truncated: false },
     ],
     preview: {
       facts: [
-        { label: 'Estimated rows', value: '2,314' },
-        { label: 'Destination', value: 'CSV file on the executor' },
+        { label: 'Rows', value: 'at most 5,000 of about 61,400, those that match the filter' },
+        { label: 'File', value: 'act_k3v5q2m7x4c6a2t7n5z3b4d6f2h5j7r3.csv' },
       ],
-      warnings: ['Holds personal data: name, email, phone'],
+      warnings: ['Personal data, judging by the column names: name, email, phone.'],
     },
     risk: {
       score: 62,

@@ -105,22 +105,22 @@ function namesIn(sql: string): readonly string[] {
 
 const kinds = [
   {
-    what: 'payment data',
+    what: 'Payment data',
     words: /^(card|cards|cardnumber|pan|iban|bic|cvv|cvc|creditcard|accountnumber|sortcode)$/,
     pairs: /(credit|debit)_?card|account_(no|number)|card_/,
   },
   {
-    what: 'credentials',
+    what: 'Credentials',
     words: /^(password|passwd|pwd|secret|token|apikey|otp|salt|privatekey|credential|credentials)$/,
     pairs: /(api|private|access)_?key|password|secret/,
   },
   {
-    what: 'personal data',
+    what: 'Personal data',
     words:
       /^(name|firstname|lastname|surname|email|mail|phone|mobile|telephone|fax|address|street|zip|postcode|birthdate|birthday|dob|ssn|passport|nationality|gender|religion|ip|salary|diagnosis)$/,
     pairs: /(first|last|full|user)_?name|e_?mail|phone|date_of_birth|birth_|national_id|tax_id|social_security/,
   },
-  { what: 'free text that may hold anything', words: /^(note|notes|comment|comments|body|message|messages|description|remarks|text)$/, pairs: /free_?text/ },
+  { what: 'Free text that may hold anything', words: /^(note|notes|comment|comments|body|message|messages|description|remarks|text)$/, pairs: /free_?text/ },
 ] as const;
 
 /** One warning a kind of sensitive data that the names of columns suggest. */
@@ -130,6 +130,8 @@ export function columnWarnings(columns: readonly string[]): readonly string[] {
       const name = column.replaceAll(/([a-z])([A-Z])/g, '$1_$2').toLowerCase();
       return pairs.test(name) || name.split('_').some((word) => words.test(word));
     });
-    return found.length === 0 ? [] : [`By name, ${found.slice(0, 20).join(', ')} ${found.length === 1 ? 'looks' : 'look'} like ${what}.`];
+    return found.length === 0
+      ? []
+      : [`${what}, judging by the column names: ${found.slice(0, 20).join(', ')}${found.length > 20 ? ` and ${found.length - 20} more` : ''}.`];
   });
 }

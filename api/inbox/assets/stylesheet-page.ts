@@ -73,6 +73,7 @@ dl > div + div { border-top: 1px solid var(--line); }
 dt { color: var(--muted); }
 dd { min-width: 0; }
 .value { white-space: pre-wrap; }
+.part { display: inline-block; margin-right: 1rem; }
 .id { color: var(--muted); }
 .masked { color: var(--muted); }
 .plainlist { display: grid; gap: 0.125rem; }

@@ -1,6 +1,7 @@
 import { html } from 'ghtml';
 import type { Fact } from '../../../domain/connector.js';
 import { shortDigest } from '../../../domain/digest.js';
+import { fieldRows } from '../../../domain/display.js';
 import { assertNever, errorCodes } from '../../../domain/errors.js';
 import type { ActionView, DisplayField } from '../../../domain/view.js';
 import { timeTag } from '../format.js';
@@ -44,13 +45,12 @@ export function fields(view: ActionView): string {
       <h2>Parameters</h2>
       <p class="muted">None.</p>
     </section>`;
-  const rows = view.fields.map(
-    (field) =>
+  const rows = fieldRows(view.fields).map(
+    ({ title, parts }) =>
       html`<div>
-        <dt>${shown(field.label)}</dt>
+        <dt>${shown(title)}</dt>
         <dd>
-          !${field.masked ? masked(field) : html`<span class="value">${shownLines(field.value)}</span>`}
-          !${field.truncated ? html`<span class="tag warn">cut, more follows</span>` : ''}
+          !${parts.map((part) => (part.group === undefined ? valueOf(part) : html`<span class="part"><span class="muted">${shown(part.label)}</span> !${valueOf(part)}</span> `))}
         </dd>
       </div>`,
   );
@@ -60,8 +60,11 @@ export function fields(view: ActionView): string {
   </section>`;
 }
 
-function masked(field: DisplayField): string {
-  return html`<span class="masked"><span class="tag">hidden</span> ${shown(field.value)}</span>`;
+function valueOf(field: DisplayField): string {
+  const value = field.masked
+    ? html`<span class="masked"><span class="tag">hidden</span> ${shown(field.value)}</span>`
+    : html`<span class="value">${shownLines(field.value)}</span>`;
+  return html`!${value}!${field.truncated ? html` <span class="tag warn">cut, more follows</span>` : ''}`;
 }
 
 /** What the connector says would happen. */

@@ -147,8 +147,8 @@ describe('the requester’s side', () => {
   it.each(['dave', 'erin', 'carol'])('%s reads no target by asking: what it said before approval is for others and for operators', async (subject) => {
     const { page } = await new Visitor(rig.url).signIn(subject, path);
     expect(page).toContain('Row limit');
-    expect(page.includes('2,914')).toBe(subject === 'carol');
-    expect(page.includes('hold personal data')).toBe(subject === 'carol');
+    expect(page.includes('12,400')).toBe(subject === 'carol');
+    expect(page.includes('Personal data, judging')).toBe(subject === 'carol');
   });
   it.each([
     ['dave', 'You own the agent that asks'],

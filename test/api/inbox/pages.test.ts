@@ -114,9 +114,9 @@ describe('pages', () => {
       'Erin Eklund',
       'crm/public.customers',
       'id, name, email, phone',
-      'text, 48 characters',
-      '2,914',
-      'hold personal data',
+      'text of 10 characters',
+      'at most 5,000 of about 12,400',
+      'Personal data, judging by the column names',
       'In the words of the agent',
       'export-personal-data',
       'Data owners',
@@ -125,6 +125,11 @@ describe('pages', () => {
       'Medium risk',
     ])
       expect(page).toContain(text);
+    // The parts of the filter stand in one row under its name.
+    const rows = [...page.matchAll(/<dt>([^<]*)<\/dt>\s*<dd>([^]*?)<\/dd>/g)].map(
+      ([, title, value = '']) => `${title}: ${value.replaceAll(/<[^>]*>|\s+/g, ' ').replaceAll(/ +/g, ' ')}`,
+    );
+    expect(rows).toContainEqual('Filter:  Column signed_up_at Operator &#62;&#61; Value hidden text of 10 characters ');
   });
 
   it('list what waits for me with its deadline, and the history by filter', async () => {

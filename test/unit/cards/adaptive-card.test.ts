@@ -29,13 +29,13 @@ describe('adaptiveCard', () => {
       'Dave Diallo',
       'Erin Eriksen',
       "agent's words",
-      'Estimated rows',
-      'Holds personal data',
+      'at most 5,000 of about 61,400',
+      'Personal data, judging by the column names',
     ]) {
       expect(text).toContain(part);
     }
     for (const part of [
-      '_(hidden)_ text, 112 characters',
+      '**Column** balance_due · **Operator** > · **Value** _(hidden)_ number',
       'export-personal-data',
       '62 of 100',
       'first-time',

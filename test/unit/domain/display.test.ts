@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ConnectorDefinition } from '../../../domain/connector.js';
 import { postgresExport } from '../../../domain/connectors/index.js';
-import { displayFields, policyParameters } from '../../../domain/display.js';
+import { displayFields, fieldRows, policyParameters } from '../../../domain/display.js';
 import type { JsonObject } from '../../../domain/json.js';
 import { assessRisk } from '../../../domain/risk.js';
 import { definition, makeRequest } from './grant-fixture.js';
@@ -37,9 +37,21 @@ describe('what people see', () => {
   it('shows a marked value, and by shape only its unmarked neighbour', () => {
     expect(show({ open: 'hello', marked: { shown: 1, hidden: 'pssst' } })).toEqual([
       { path: 'open', label: 'open', value: 'hello', masked: false, truncated: false },
-      { path: 'marked.shown', label: 'marked › shown', value: '1', masked: false, truncated: false },
-      { path: 'marked.hidden', label: 'marked › hidden', value: 'text of 5 characters', masked: true, truncated: false },
+      { path: 'marked.shown', group: 'marked', label: 'shown', value: '1', masked: false, truncated: false },
+      { path: 'marked.hidden', group: 'marked', label: 'hidden', value: 'text of 5 characters', masked: true, truncated: false },
     ]);
+  });
+  it('says of each part what it is a part of, and reads the parts of one as one row', () => {
+    const condition = (column: string) => ({ column, op: '=', value: 'DE' });
+    const rows = (parameters: JsonObject) =>
+      fieldRows(displayFields(postgresExport, parameters)).map(({ title, parts }) => [title, ...parts.map((part) => part.label)]);
+    expect(rows({ columns: ['id'], limit: 5, filter: [condition('country')] })).toEqual([
+      ['Columns', 'Columns'],
+      ['Row limit', 'Row limit'],
+      ['Filter', 'Column', 'Operator', 'Value'],
+    ]);
+    expect(rows({ filter: [condition('country'), condition('city')] }).map(([title]) => title)).toEqual(['Filter 1', 'Filter 2']);
+    expect(fieldRows(show({ list: [{ hidden: { deep: 'x' } }] }))).toMatchObject([{ title: 'list › hidden', parts: [{ label: 'deep', masked: true }] }]);
   });
   it('one item with a comma does not read like two', () => {
     expect(show({ open: ['id, name'] })[0]?.value).toBe('["id, name"]');
