@@ -59,12 +59,15 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
     maxRequestsPerSocket: 0,
     return503OnClosing: true,
     routerOptions: { maxParamLength: 128, ignoreTrailingSlash: false },
-    frameworkErrors: (error, request, reply) => void sendError(error, request, reply, publicUrl),
+    frameworkErrors: (error, request, reply) => {
+      secure(request, reply);
+      void sendError(error, request, reply, publicUrl);
+    },
   });
   const closing = new AbortController();
   app.addHook('preClose', async () => closing.abort());
 
-  registerSecurityHeaders(app, publicUrl);
+  const secure = registerSecurityHeaders(app, publicUrl);
   registerAccessLog(app);
   registerValidation(app);
   registerErrors(app, publicUrl);

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
@@ -8,6 +7,7 @@ import { ensureInstalled } from './install.mjs';
 import { root } from './paths.mjs';
 import { findTemporal } from './temporal.mjs';
 import { step } from './term.mjs';
+import { vitest } from './vitest.mjs';
 
 /** Runs the tests and prints how many passed and failed as the last line. Returns the exit code. */
 export async function test(args) {
@@ -19,7 +19,7 @@ export async function test(args) {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'countersign-test-'));
   try {
     const file = path.join(folder, 'report.json');
-    const code = await vitest(args, file);
+    const code = await vitest(['--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args]);
     const report = await readFile(file, 'utf8').then(JSON.parse, () => undefined);
     const { passed, failed, notes } = count(report, code, args.length === 0);
     for (const note of notes) console.log(note);
@@ -66,18 +66,4 @@ export function failedNames(report) {
 function uses(args, projects) {
   const chosen = args.flatMap((arg, index) => (args[index - 1] === '--project' ? [arg] : arg.startsWith('--project=') ? [arg.slice(10)] : []));
   return chosen.length === 0 || projects.some((project) => chosen.includes(project));
-}
-
-function vitest(args, file) {
-  return new Promise((resolve, reject) => {
-    const binary = path.join(root, 'node_modules/vitest/vitest.mjs');
-    const child = spawn(process.execPath, [binary, 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args], {
-      cwd: root,
-      stdio: ['ignore', 'inherit', 'inherit'],
-      env: { ...process.env, NO_UPDATE_NOTIFIER: '1' },
-    });
-    for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
-    child.once('error', reject);
-    child.once('exit', (code) => resolve(code ?? 1));
-  });
 }

@@ -80,7 +80,10 @@ describe('bodies that are refused before anything is done', () => {
     expectRefused(await api.call('GET', '/v1/nothing', { token }), 'not-found');
     expectRefused(await api.call('GET', '/v1/actions/act_..%2f..', { token }), 'not-found');
     expectRefused(await api.call('DELETE', '/v1/actions', { token }), 'not-found');
-    expectRefused(await api.call('GET', '/%zz'), 'request-malformed');
+    const unreadable = await api.call('GET', '/%zz');
+    expectRefused(unreadable, 'request-malformed');
+    expect(unreadable.headers.get('x-content-type-options')).toBe('nosniff');
+    expect(unreadable.headers.get('content-security-policy')).toContain("default-src 'none'");
   });
 });
 
