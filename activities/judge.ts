@@ -2,13 +2,16 @@ import type { Decision, DecisionRecord } from '../domain/decision.js';
 import { digestText } from '../domain/digest.js';
 import { CountersignError } from '../domain/errors.js';
 import { verifyRequest } from '../domain/grant.js';
+import { planDigest, type Plan } from '../domain/plan.js';
 import { isDecisionProof, proofDigest, weigh, type Proven } from '../domain/proof.js';
+import { actionDigest, requestDigest } from '../domain/request.js';
 import { involvedIn, refuseApprover, type Refusal } from '../domain/separation.js';
-import { isCancellation, isDecision } from '../domain/shapes.js';
+import { isCancellation, isDecision, isPlan } from '../domain/shapes.js';
 import { verify } from '../domain/signing.js';
 import type { WorkerDeps } from './deps.js';
 import { reevaluate } from './open.js';
 import { record as recordEntry } from './record.js';
+import { isReleased, release } from './release.js';
 import type { CancelResult, JudgeInput, WorkerActivities } from './types.js';
 
 // Decisions carry the time at which the person decided; their signature is made at once.
@@ -16,11 +19,12 @@ const signingDelayMs = 60_000;
 
 /**
  * Verifies a decision, holds it against the plan in force and the live directory, and records it, accepted or
- * refused. If it is the last approval that was asked for, policy is evaluated again. Throws only `evidence-unavailable`: a directory that cannot be reached refuses.
+ * refused. If it is the last approval that was asked for, policy is evaluated again, and if that agrees the approvals are released.
+ * Throws only `evidence-unavailable`: a directory that cannot be reached refuses.
  */
 export function judge(deps: WorkerDeps): WorkerActivities['judge'] {
   return async (input) => {
-    const signed = await verify('decision', input.signedDecision, deps.trusted);
+    const [signed, plan] = await Promise.all([verify('decision', input.signedDecision, deps.trusted), planInForce(deps, input)]);
     const at = new Date(input.nowMs).toISOString();
     const base = { at, round: input.round };
     let record: DecisionRecord;
@@ -38,8 +42,8 @@ export function judge(deps: WorkerDeps): WorkerActivities['judge'] {
       const refusal =
         (await refuseRequest(deps, input)) ??
         refuseClaims(input, decision, signed) ??
-        (await refuseSealed(deps, input)) ??
-        (await refuse(deps, input, decision, proven));
+        (await refuseSettled(deps, input, decision)) ??
+        (plan === undefined ? noPlan : await refuse(deps, input, plan, decision, proven));
       record = {
         ...base,
         decisionId: decision.decisionId,
@@ -65,12 +69,23 @@ export function judge(deps: WorkerDeps): WorkerActivities['judge'] {
       (earlier) => sameRecord((earlier.body as unknown as { readonly record: DecisionRecord }).record, record),
     );
     const judged = (entry.body as unknown as { readonly record: DecisionRecord }).record;
-    if (!judged.accepted || judged.decision?.verdict !== 'approve' || !input.completes) return { record: judged };
-    return { record: judged, again: await reevaluate(deps, input) };
+    if (!judged.accepted || judged.decision?.verdict !== 'approve' || !input.completes || plan === undefined) return { record: judged };
+    const again = await reevaluate(deps, { ...input, plan });
+    return { record: judged, again: again.verdict === 'proceed' ? await release(deps, input, plan) : again };
   };
 }
 
+const noPlan: Refusal = { code: 'decision-invalid', detail: 'The plan it was made under could not be verified.' };
+
+/** The plan that the policy key signed for this request, or undefined: an activity can be given any plan by whoever holds Temporal. */
+async function planInForce(deps: WorkerDeps, { request, signedPlan }: JudgeInput): Promise<Plan | undefined> {
+  const signed = await verify('plan', signedPlan, deps.trusted);
+  return typeof signed !== 'string' && isPlan(signed.content) && signed.content.requestDigest === requestDigest(request) ? signed.content : undefined;
+}
+
 function sameRecord(earlier: DecisionRecord, now: DecisionRecord): boolean {
+  // A rejection that counted once counts, in whatever order a task that is done over meets it.
+  if (earlier.accepted && earlier.decision?.verdict === 'reject') return true;
   return earlier.accepted === now.accepted && earlier.refusal?.code === now.refusal?.code && earlier.stage === now.stage && earlier.round === now.round;
 }
 
@@ -93,21 +108,25 @@ function refuseClaims(
   return undefined;
 }
 
-/** Refuses once the action is sealed: a workflow that was reset behind its end is over all the same. */
-async function refuseSealed(deps: WorkerDeps, input: JudgeInput): Promise<Refusal | undefined> {
+/** Refuses what evidence says is too late: a workflow that was reset behind its end is over all the same, and so is one held back at its release. */
+async function refuseSettled(deps: WorkerDeps, input: JudgeInput, decision: Decision): Promise<Refusal | undefined> {
   const entries = await deps.evidence.ofAction(input.request.id);
-  if (!entries.some((entry) => entry.kind === 'closed')) return undefined;
-  return input.closed ?? { code: 'decision-on-final', detail: 'The evidence says that this action is closed.' };
+  if (entries.some((entry) => entry.kind === 'closed'))
+    return input.closed ?? { code: 'decision-on-final', detail: 'The evidence says that this action is closed.' };
+  if (decision.verdict === 'reject' && isReleased(entries))
+    return input.closed ?? { code: 'decision-on-final', detail: 'All approvals were given, and the action was released before; it can still be cancelled.' };
+  return undefined;
 }
 
-async function refuse(deps: WorkerDeps, input: JudgeInput, decision: Decision, proven: Proven): Promise<Refusal | undefined> {
-  const { plan, request } = input;
+async function refuse(deps: WorkerDeps, input: JudgeInput, plan: Plan, decision: Decision, proven: Proven): Promise<Refusal | undefined> {
+  const { request } = input;
   const stage = plan.stages[input.stage];
   if (decision.actionId !== request.id) return { code: 'decision-invalid', detail: 'The decision is about another action.' };
   if (input.usedDecisionIds.includes(decision.decisionId)) return { code: 'decision-replayed', detail: 'This decision was used before.' };
   if (input.closed !== undefined) return input.closed;
   if (stage === undefined) return { code: 'decision-on-final', detail: 'Nothing is waiting for a decision.' };
-  if (decision.actionDigest !== input.actionDigest || decision.planDigest !== input.planDigest)
+  const digest = planDigest(plan);
+  if (decision.actionDigest !== actionDigest(request, digest, plan.expiresAt) || decision.planDigest !== digest)
     return { code: 'decision-digest-mismatch', detail: 'The decision was made on another version of this action.' };
   if (request.requester.kind === 'agent' && decision.person.id === request.requester.id) return { code: 'approver-not-human', detail: 'Agents do not decide.' };
   try {

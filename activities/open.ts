@@ -79,7 +79,7 @@ function refuseUnseen(fields: readonly DisplayField[]): Refusal | undefined {
 }
 
 /** Evaluates policy again, for the moment of execution. The stricter of the two plans counts. */
-export async function reevaluate(deps: WorkerDeps, input: Pick<JudgeInput, 'request' | 'plan' | 'round' | 'nowMs'>): Promise<Reevaluation> {
+export async function reevaluate(deps: WorkerDeps, input: Pick<JudgeInput, 'request' | 'round' | 'nowMs'> & { readonly plan: Plan }): Promise<Reevaluation> {
   const { request, plan, round, nowMs } = input;
   const again = await makePlan(deps, request, new Date(nowMs));
   const verdict = recheck(plan, again.plan);

@@ -38,7 +38,7 @@ export interface Channel {
 export type EvidenceEntry = {
   readonly actionId: string;
   readonly key: string;
-  readonly kind: 'opened' | 'decided' | 'refused' | 'replanned' | 'cancelled' | 'executed' | 'closed';
+  readonly kind: 'opened' | 'decided' | 'refused' | 'replanned' | 'released' | 'cancelled' | 'executed' | 'closed';
   readonly at: string;
   readonly body: Json;
 };

@@ -20,7 +20,8 @@ export async function record(evidence: EvidenceLog, entry: EvidenceEntry, same: 
   throw new CountersignError('evidence-unavailable', 'The same step was recorded too often with different results.');
 }
 
-function unwrap(entry: RecordedEntry): RecordedEntry {
+/** An entry as it reads without the note that it supersedes another. */
+export function unwrap(entry: RecordedEntry): RecordedEntry {
   const body = entry.body as { readonly supersedes?: number; readonly entry?: RecordedEntry['body'] } | null;
   return body !== null && typeof body === 'object' && typeof body.supersedes === 'number' && body.entry !== undefined ? { ...entry, body: body.entry } : entry;
 }

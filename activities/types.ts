@@ -40,9 +40,10 @@ export type JudgeInput = {
   readonly signedRequest: string;
   readonly signedDecision: string;
   readonly proof?: DecisionProof;
-  readonly plan: Plan;
-  readonly planDigest: Digest;
-  readonly actionDigest: Digest;
+  /** The plan in force. Whatever else the workflow knows of it is not believed. */
+  readonly signedPlan: string;
+  /** The approvals that count so far under this plan, in the order in which they would be presented. */
+  readonly approvals: Grant['approvals'];
   readonly stage: number;
   readonly level: number;
   readonly counted: readonly PersonId[];
@@ -50,7 +51,7 @@ export type JudgeInput = {
   readonly round: number;
   /** Refuses for this reason whatever the decision says, once it is verified. */
   readonly closed?: Refusal;
-  /** True when this approval would be the last that the plan asks for: policy is then evaluated again at once. */
+  /** True when this approval would be the last that the plan asks for: policy is then evaluated again at once, and it is released. */
   readonly completes: boolean;
   /** Counts attempts on this action, from 1; names the evidence entry. */
   readonly attempt: number;
@@ -60,8 +61,13 @@ export type JudgeInput = {
 /** What policy says when it is asked again. The stricter of the two plans counts. */
 export type Reevaluation = { readonly verdict: 'proceed' } | { readonly verdict: 'deny' | 'replan'; readonly opened: OpenedPlan };
 
-/** How a decision fared, and, if it was the last that was asked for, what policy says now. */
-export type Judgement = { readonly record: DecisionRecord; readonly again?: Reevaluation };
+/** Approvals that may be executed, or why they may not although all were given: evidence holds what the workflow does not know. */
+export type ReleaseResult =
+  | { readonly verdict: 'released'; readonly release: string }
+  | { readonly verdict: 'withheld'; readonly status: 'rejected' | 'cancelled' | 'error'; readonly refusal: Refusal };
+
+/** How a decision fared, and, if it was the last that was asked for, what comes now. */
+export type Judgement = { readonly record: DecisionRecord; readonly again?: Exclude<Reevaluation, { readonly verdict: 'proceed' }> | ReleaseResult };
 
 /** Closes an action and brings its cards up to date. */
 export type CloseInput = SealInput & { readonly view: ActionView; readonly handles: readonly CardHandle[] };

@@ -5,6 +5,7 @@ import type { Digest } from './digest.js';
 import type { ErrorCode } from './errors.js';
 import { planDigest, type Plan, type PlanStage } from './plan.js';
 import { weigh, type DecisionProof, type ProofVerifier } from './proof.js';
+import { clockSkewMs, refuseRelease } from './release.js';
 import { involvedIn, isSoundStage, refuseApprover } from './separation.js';
 import { isDecision, isPlan } from './shapes.js';
 import { verify, type TrustedKeys } from './signing.js';
@@ -18,15 +19,18 @@ export type Grant = {
   readonly plan: string;
   /** The approvals as compact JWS, each with the stage it was counted for and, above `chat`, the proof that does not depend on us. */
   readonly approvals: readonly { readonly stage: number; readonly decision: string; readonly proof?: DecisionProof }[];
+  /** The worker's word that it judged these approvals and holds nothing against them, as a compact JWS. Where people were asked, nothing runs without it. */
+  readonly release?: string;
 };
+
+/** A grant before its release. */
+type Consent = Omit<Grant, 'release'>;
 
 /** A grant that holds, or the first check that it fails. */
 export type GrantVerdict =
   | { readonly ok: true; readonly plan: Plan; readonly digest: Digest; readonly approvedBy: readonly Decision[] }
   | { readonly ok: false; readonly code: ErrorCode; readonly check: string };
 
-// Clocks of two machines may differ by this much before a decision counts as made in the future.
-const clockSkewMs = 60_000;
 // From the approval that ends a stage to the start of the next one: a decision may be under way for the five minutes
 // for which it is valid, and the directory may be slow to answer.
 const stageSlackMs = 10 * 60_000;
@@ -35,12 +39,32 @@ const refused = (check: string, code: ErrorCode = 'grant-invalid'): GrantVerdict
 
 /**
  * Verifies a grant with public keys alone: the api took the request from a verified caller, the plan was signed for exactly this request and is in force, the
- * connector is the one it was made against, and every stage has its quorum of distinct, uninvolved, named humans
- * who approved exactly this digest in time. Never throws on bad input.
+ * connector is the one it was made against, every stage has its quorum of distinct, uninvolved, named humans
+ * who approved exactly this digest in time, and the worker released exactly these approvals. Never throws on bad input.
  * @param nowMs milliseconds since 1970
  * @param proofs checks what the approvals claim above `chat`; without it they are all worth `chat`
  */
 export async function verifyGrant(grant: Grant, keys: TrustedKeys, connector: ConnectorRef, nowMs: number, proofs?: ProofVerifier): Promise<GrantVerdict> {
+  const verdict = await verifyConsent(grant, keys, connector, nowMs, proofs);
+  if (!verdict.ok || verdict.plan.outcome !== 'review') return verdict;
+  const { plan, digest, approvedBy } = verdict;
+  const problem = await refuseRelease(
+    grant.release,
+    keys,
+    {
+      actionId: grant.request.id,
+      actionDigest: digest,
+      planDigest: planDigest(plan),
+      decisionIds: approvedBy.map((decision) => decision.decisionId),
+      latestDecisionMs: Math.max(...approvedBy.map((decision) => Date.parse(decision.decidedAt))),
+    },
+    nowMs,
+  );
+  return problem === undefined ? verdict : refused(problem.check, problem.code);
+}
+
+/** Verifies all of a grant but its release: what the worker asks before it makes one. Never throws on bad input. */
+export async function verifyConsent(grant: Consent, keys: TrustedKeys, connector: ConnectorRef, nowMs: number, proofs?: ProofVerifier): Promise<GrantVerdict> {
   try {
     return await verifyReadable(grant, keys, connector, nowMs, proofs);
   } catch {
@@ -61,7 +85,7 @@ export async function verifyRequest(request: ActionRequest, signedRequest: strin
 }
 
 async function verifyReadable(
-  grant: Grant,
+  grant: Consent,
   keys: TrustedKeys,
   connector: ConnectorRef,
   nowMs: number,
@@ -101,7 +125,7 @@ async function verifyReadable(
 }
 
 async function verifyApprovals(
-  grant: Grant,
+  grant: Consent,
   plan: Plan,
   digest: Digest,
   keys: TrustedKeys,
@@ -147,7 +171,7 @@ async function verifyApprovals(
   return { ok: true, plan, digest, approvedBy };
 }
 
-function refuseDecision(decision: Decision, grant: Grant, plan: Plan, digest: Digest, nowMs: number): GrantVerdict | undefined {
+function refuseDecision(decision: Decision, grant: Pick<Grant, 'request'>, plan: Plan, digest: Digest, nowMs: number): GrantVerdict | undefined {
   if (decision.verdict !== 'approve') return refused('approval: it is a rejection');
   if (decision.actionId !== grant.request.id) return refused('approval: of another action');
   if (decision.actionDigest !== digest) return refused('approval: of another digest', 'decision-digest-mismatch');

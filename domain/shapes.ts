@@ -2,6 +2,7 @@ import { isJsonObject, type JsonObject } from './json.js';
 import type { Cancellation, Decision } from './decision.js';
 import type { Plan } from './plan.js';
 import { assurances, decisionChannels } from './principal.js';
+import type { Release } from './release.js';
 
 // Signed content comes from our own processes, yet a verifier must not crash on what a stolen key signed:
 // these guards check every member that a rule reads.
@@ -64,6 +65,12 @@ export function isDecision(value: JsonObject): value is JsonObject & Decision {
     text(person['name']) &&
     texts(person['groups'])
   );
+}
+
+/** True when the content of a signed release has the shape of one. */
+export function isRelease(value: JsonObject): value is JsonObject & Release {
+  const { actionId, actionDigest, planDigest, decisionIds, releasedAt } = value;
+  return text(actionId) && text(actionDigest) && text(planDigest) && texts(decisionIds) && time(releasedAt);
 }
 
 /** True when the content of a signed cancellation has the shape of one. */

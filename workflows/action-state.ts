@@ -39,6 +39,8 @@ export class ActionState {
   endedAtMs: number | undefined;
   attempts = 0;
   cancelRequested = false;
+  /** The worker's word that the approvals in force may be executed. */
+  release: string | undefined;
   readonly approvals: Approval[] = [];
   readonly handles: CardHandle[] = [];
   /** Everybody who was ever asked, by id. */

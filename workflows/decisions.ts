@@ -1,5 +1,5 @@
 import { condition } from '@temporalio/workflow';
-import type { Judgement, Reevaluation } from '../activities/types.js';
+import type { Judgement } from '../activities/types.js';
 import { assertNever } from '../domain/errors.js';
 import type { Refusal } from '../domain/separation.js';
 import type { ActionState } from './action-state.js';
@@ -59,7 +59,11 @@ export class Decisions {
         describe(state);
         return this.refused(refusal);
       }
-      if (state.stage === undefined) return this.refused({ code: 'decision-on-final', detail: `The action is ${state.status}; nothing waits for a decision.` });
+      if (state.stage === undefined) {
+        // Evidence knew of this rejection before the workflow did, and has ended the action with it.
+        if (record.decision.verdict === 'reject' && state.status === 'rejected') return { accepted: true, view: state.view() };
+        return this.refused({ code: 'decision-on-final', detail: `The action is ${state.status}; nothing waits for a decision.` });
+      }
       if (record.decision.verdict === 'reject') {
         state.status = 'rejected';
         state.tell(Date.now(), 'rejected', `${person.name} rejected.`, person);
@@ -119,15 +123,13 @@ export class Decisions {
     const nowMs = Date.now();
     const closed = closedFor(state, nowMs);
     state.attempts += 1;
-    const { plan, planDigest, actionDigest } = state.current;
     return local.judge({
       request: state.request,
       signedRequest: state.signedRequest,
       signedDecision: decision,
       ...(proof === undefined ? {} : { proof }),
-      plan,
-      planDigest,
-      actionDigest,
+      signedPlan: state.current.signedPlan,
+      approvals: state.approvalsInForce.map(({ stage, decision, proof }) => ({ stage, decision, ...(proof === undefined ? {} : { proof }) })),
       stage: state.stageIndex,
       level: state.escalationLevel,
       counted: state.approvalsInForce.map((approval) => approval.person.id),
@@ -141,7 +143,7 @@ export class Decisions {
   }
 
   /** Moves on if the present stage has its quorum: to the next stage, to execution, or back to asking. */
-  private async advance(again: Reevaluation | undefined): Promise<void> {
+  private async advance(again: Judgement['again']): Promise<void> {
     const { state } = this;
     const stage = state.stage;
     const approvals = state.approvalsInForce.filter((approval) => approval.stage === state.stageIndex).length;
@@ -158,8 +160,14 @@ export class Decisions {
     }
     if (again === undefined) throw new TypeError('the last approval came without a second evaluation');
     switch (again.verdict) {
-      case 'proceed':
+      case 'released':
+        state.release = again.release;
         state.status = 'executing';
+        return;
+      case 'withheld':
+        state.status = again.status;
+        if (again.status === 'error') state.denial = again.refusal;
+        state.tell(Date.now(), again.status, again.refusal.detail);
         return;
       case 'deny':
         state.status = 'denied';

@@ -45,6 +45,7 @@ async function run(state: ActionState): Promise<ExecutionOutcome> {
     signedRequest: state.signedRequest,
     plan: signedPlan,
     approvals: state.approvalsInForce.map(({ stage, decision, proof }) => ({ stage, decision, ...(proof === undefined ? {} : { proof }) })),
+    ...(state.release === undefined ? {} : { release: state.release }),
   };
   const windowMs = Math.max(1_000, Date.parse(plan.expiresAt) - Date.now());
   const timing = {

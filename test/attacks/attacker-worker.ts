@@ -2,16 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { ActivityFailure, ApplicationFailure, Client, Connection, WorkflowFailedError } from '@temporalio/client';
 import { bundleWorkflowCode, NativeConnection, Worker, type WorkflowBundle } from '@temporalio/worker';
-import type { ExecutionOutcome } from '../../domain/connector.js';
 
 let bundled: Promise<WorkflowBundle> | undefined;
 
-/** Runs the executor's `execute` from a workflow of the attacker's own. Needs nothing but access to Temporal. */
-export async function attacker(
+/** Runs an activity of ours from a workflow of the attacker's own. Needs nothing but access to Temporal. */
+export async function attacker<T>(
   address: string,
-  executorQueue: string,
-  grant: unknown,
-): Promise<ExecutionOutcome | { readonly refused: string; readonly message: string }> {
+  call: { readonly taskQueue: string; readonly activity: string; readonly input: unknown },
+): Promise<T | { readonly refused: string; readonly message: string }> {
   bundled ??= bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('./attacker-workflow.ts', import.meta.url)),
     logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error: console.error },
@@ -22,7 +20,7 @@ export async function attacker(
     const taskQueue = `attacker-${randomUUID()}`;
     const worker = await Worker.create({ connection, taskQueue, workflowBundle: await bundled });
     return await worker.runUntil(
-      new Client({ connection: clientConnection }).workflow.execute('direct', { workflowId: randomUUID(), taskQueue, args: [{ executorQueue, grant }] }),
+      new Client({ connection: clientConnection }).workflow.execute('direct', { workflowId: randomUUID(), taskQueue, args: [call] }) as Promise<T>,
     );
   } catch (error) {
     const cause = error instanceof WorkflowFailedError && error.cause instanceof ActivityFailure ? error.cause.cause : undefined;

@@ -1,11 +1,11 @@
 import { proxyActivities } from '@temporalio/workflow';
 
-/** Calls the executor directly, without any workflow of ours. */
-export async function direct(input: { readonly executorQueue: string; readonly grant: unknown }): Promise<unknown> {
-  const { execute } = proxyActivities<{ execute(input: { readonly grant: unknown }): Promise<unknown> }>({
-    taskQueue: input.executorQueue,
+/** Calls any activity on any task queue directly, without any workflow of ours. */
+export async function direct(input: { readonly taskQueue: string; readonly activity: string; readonly input: unknown }): Promise<unknown> {
+  const activities = proxyActivities<Record<string, (input: unknown) => Promise<unknown>>>({
+    taskQueue: input.taskQueue,
     startToCloseTimeout: '30 seconds',
     retry: { maximumAttempts: 2 },
   });
-  return execute({ grant: input.grant });
+  return activities[input.activity]?.(input.input);
 }

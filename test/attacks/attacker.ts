@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import type { RecordedEntry } from '../../activities/ports.js';
+import type { WorkerActivities } from '../../activities/types.js';
 import type { Grant } from '../../domain/grant.js';
 import type { ErrorCode } from '../../domain/errors.js';
 import type { ExecutionOutcome } from '../../domain/connector.js';
 import type { ActionRequest } from '../../domain/request.js';
+import { sign } from '../../domain/signing.js';
 import { isFinal, type ActionView } from '../../domain/view.js';
 import { executorTaskQueue } from '../../workflows/contract.js';
 import { startMemoryTemporal } from '../../scripts/lib/testing.mjs';
@@ -48,13 +50,39 @@ export class Scene {
   /** Calls an activity of the executor from a workflow of the attacker's own, as anybody on the task queue could. */
   async callExecutor(rig: Rig, grant: unknown): Promise<ExecutionOutcome | { readonly refused: string; readonly message: string }> {
     const { attacker } = await import('./attacker-worker.js');
-    return attacker(this.temporal.address, executorTaskQueue(rig.taskQueue), grant);
+    return attacker(this.temporal.address, { taskQueue: executorTaskQueue(rig.taskQueue), activity: 'execute', input: { grant } });
+  }
+
+  /** Calls any activity of the worker, with any input, in the same way. */
+  async callWorker<T>(rig: Rig, activity: keyof WorkerActivities, input: unknown): Promise<T | { readonly refused: string; readonly message: string }> {
+    const { attacker } = await import('./attacker-worker.js');
+    return attacker<T>(this.temporal.address, { taskQueue: rig.taskQueue, activity, input });
   }
 }
 
-/** The grant that the workflow would present, from signed decisions in the order of their stages. */
+/** The grant that the workflow would present, from signed decisions in the order of their stages, and the release if there was one. */
 export async function grantOf(rig: Rig, request: ActionRequest, approvals: Grant['approvals']): Promise<Grant> {
-  return { request, signedRequest: await rig.sealRequest(request), plan: await planOf(rig, request.id), approvals };
+  const released = (await rig.evidence.ofAction(request.id)).find((entry) => entry.kind === 'released')?.body as { readonly release: string } | undefined;
+  return {
+    request,
+    signedRequest: await rig.sealRequest(request),
+    plan: await planOf(rig, request.id),
+    approvals,
+    ...(released === undefined ? {} : { release: released.release }),
+  };
+}
+
+/** A release of these decisions as the worker would sign it, which an attacker may have read in Temporal. */
+export function releaseOf(rig: Rig, view: ActionView, decisionIds: readonly string[], key = rig.keys.signing.policy): Promise<string> {
+  const seconds = Math.floor(Date.now() / 1000);
+  const content = { actionId: view.id, actionDigest: view.digest, planDigest: view.planDigest, decisionIds, releasedAt: new Date().toISOString() };
+  return sign('release', key, content, { issuedAt: seconds, expiresAt: seconds + 3_600, id: 'release' });
+}
+
+/** The id of a signed decision. */
+export function idOf(signedDecision: string): string {
+  const claims = JSON.parse(Buffer.from(signedDecision.split('.')[1] ?? '', 'base64url').toString()) as { readonly jti: string };
+  return claims.jti;
 }
 
 /** The signed plan of an action, which lies in Temporal's history for its operator to read. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { RecordingConnector, succeeded } from '../helpers/fakes.js';
-import { customers, ended, grantOf, priceList, refusalInEvidence, Scene } from './attacker.js';
+import { customers, ended, grantOf, idOf, priceList, releaseOf, refusalInEvidence, Scene } from './attacker.js';
 
 describe('S2: once', () => {
   const scene = Scene.forFile();
@@ -29,7 +29,8 @@ describe('S2: once', () => {
     const { rig, connector } = await scene.start({ connector: slow() });
     const request = rig.request(customers);
     const view = await rig.submit(request);
-    const grant = await grantOf(rig, request, [{ stage: 0, decision: await rig.decision(view) }]);
+    const decision = await rig.decision(view);
+    const grant = { ...(await grantOf(rig, request, [{ stage: 0, decision }])), release: await releaseOf(rig, view, [idOf(decision)]) };
     const outcomes = await Promise.all([scene.callExecutor(rig, grant), scene.callExecutor(rig, grant), scene.callExecutor(rig, grant)]);
     expect(connector.ran.length).toBe(1);
     // Those who came second do not know how the first ends, and say so instead of running it again.
@@ -43,7 +44,9 @@ describe('S2: once', () => {
     await rig.decide(view, { by: 'alice' });
     await ended(rig, view.id);
     const other = await grantOf(rig, request, [{ stage: 0, decision: await rig.decision(view, { by: 'bob' }) }]);
-    expect(await scene.callExecutor(rig, other)).toMatchObject({ status: 'succeeded' });
+    expect(await scene.callExecutor(rig, other)).toMatchObject({ message: 'The executor refused the grant: release: for other approvals than these.' });
+    const released = { ...other, release: await releaseOf(rig, view, [idOf(other.approvals[0]?.decision ?? '')]) };
+    expect(await scene.callExecutor(rig, released)).toMatchObject({ status: 'succeeded' });
     expect(connector.ran.length).toBe(1);
   });
 

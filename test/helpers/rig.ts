@@ -13,7 +13,7 @@ import type { Channel, Connector, EvidenceLog, GrantStore } from '../../activiti
 import type { WorkerDeps } from '../../activities/deps.js';
 import { connectorRef, type ConnectorDefinition } from '../../domain/connector.js';
 import { builtinConnectors } from '../../domain/connectors/index.js';
-import type { Decision } from '../../domain/decision.js';
+import type { Cancellation, Decision } from '../../domain/decision.js';
 import { digestJson } from '../../domain/digest.js';
 import type { Assurance, Principal } from '../../domain/principal.js';
 import type { ActionId, ActionRequest } from '../../domain/request.js';
@@ -284,19 +284,16 @@ export class Rig {
     return this.handle(view.id).executeUpdate(decideUpdate, { args: [{ decision: await this.decision(view, overrides), by: overrides.by ?? 'alice' }] });
   }
 
-  async cancel(
-    id: string,
-    by: { kind: 'agent' | 'person'; id: string; name: string } = { kind: 'agent', id: 'invoice-bot', name: 'Invoice bot' },
-  ): Promise<DecideReply> {
+  async cancel(id: string, by?: Cancellation['by']): Promise<DecideReply> {
+    return this.handle(id).executeUpdate(cancelUpdate, { args: [{ cancellation: await this.cancellation(id, by) }] });
+  }
+
+  /** A signed cancellation, of the requester unless told otherwise. */
+  async cancellation(id: string, by: Cancellation['by'] = { kind: 'agent', id: 'invoice-bot', name: 'Invoice bot' }): Promise<string> {
     const nowMs = this.now().getTime();
     const seconds = Math.floor(nowMs / 1000);
     const content = { cancellationId: randomUUID(), actionId: id, by, cancelledAt: new Date(nowMs).toISOString() };
-    const cancellation = await sign('cancellation', this.keys.signing.decision, content, {
-      issuedAt: seconds,
-      expiresAt: seconds + 300,
-      id: content.cancellationId,
-    });
-    return this.handle(id).executeUpdate(cancelUpdate, { args: [{ cancellation }] });
+    return sign('cancellation', this.keys.signing.decision, content, { issuedAt: seconds, expiresAt: seconds + 300, id: content.cancellationId });
   }
 }
 

@@ -27,7 +27,7 @@ describe('the life of an action', () => {
     expect(connector.ran.filter((ran) => ran.id === request.id)).toEqual([request]);
 
     const kinds = (await rig.evidence.ofAction(request.id)).map((entry) => entry.kind);
-    expect(kinds).toEqual(['opened', 'decided', 'closed']);
+    expect(kinds).toEqual(['opened', 'decided', 'released', 'closed']);
     expect((await rig.view(request.id)).story.map((event) => event.kind)).toEqual(
       expect.arrayContaining(['submitted', 'evaluated', 'approved', 'executing', 'executed']),
     );

@@ -111,7 +111,7 @@ describe.sequential('a target that is down', () => {
     expect(ended.story.map(({ kind }) => kind)).toEqual(['submitted', 'evaluated', 'approved', 'executing', 'failed']);
     expect(ended.story.at(-1)?.text).toContain('Tried 6 times');
     expect(await exportsOf(system, action.id)).toEqual([]);
-    expect(evidenceOf(system, action.id)).toEqual(['opened', 'decided', 'closed']);
+    expect(evidenceOf(system, action.id)).toEqual(['opened', 'decided', 'released', 'closed']);
 
     // Nothing had left for the HTTP target, so that was tried again too.
     const nothing = await callers.ended(call.id);

@@ -118,7 +118,7 @@ describe('Teams is away', () => {
     const ended = await callers.ended(action.id);
     expect(ended.status).toBe('executed');
     expect(ended.decisions).toMatchObject([{ accepted: true, person: { id: 'alice' }, channel: 'inbox' }]);
-    expect(evidenceOf(system, action.id)).toEqual(['opened', 'decided', 'closed']);
+    expect(evidenceOf(system, action.id)).toEqual(['opened', 'decided', 'released', 'closed']);
 
     connector.faults.down = false;
     // By the time that a later action has its cards, one for the old action would have come too.

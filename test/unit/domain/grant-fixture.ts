@@ -5,6 +5,7 @@ import type { Grant, GrantVerdict } from '../../../domain/grant.js';
 import { verifyGrant } from '../../../domain/grant.js';
 import type { DecisionProof, ProofVerifier } from '../../../domain/proof.js';
 import { planDigest, type Plan, type PlanStage } from '../../../domain/plan.js';
+import type { Release } from '../../../domain/release.js';
 import { actionDigest, requestDigest, type ActionRequest } from '../../../domain/request.js';
 import { sign, type SigningKey } from '../../../domain/signing.js';
 import { makeKeys, sealRequest, type TestKeys } from '../../helpers/keys.js';
@@ -81,6 +82,10 @@ export type Tampering = {
   readonly requestKey?: (keys: TestKeys) => SigningKey;
   /** The api signs the request as it was presented, after all tampering. */
   readonly resealed?: boolean;
+  /** What the worker releases, instead of what it would. */
+  readonly release?: Partial<Release>;
+  readonly releaseKey?: (keys: TestKeys) => SigningKey;
+  readonly releaseLifetimeMs?: number;
   readonly grant?: (grant: Grant) => unknown;
   readonly connector?: Partial<ConnectorDefinition>;
   readonly afterMs?: number;
@@ -93,16 +98,22 @@ export async function judged(tampering: Tampering = {}): Promise<GrantVerdict> {
   const keys = await shared;
   const request = makeRequest(tampering.request);
   const plan = makePlan(request, tampering.plan);
+  const approvals = await Promise.all(
+    (tampering.approvers ?? [{}]).map(async (approver) => ({
+      stage: approver.stage ?? 0,
+      decision: await approve(request, plan, approver, tampering.decisionKey?.(keys) ?? keys.signing.decision),
+      ...proofIn(approver),
+    })),
+  );
   const grant: Grant = {
     request,
     signedRequest: await sealRequest(request, tampering.requestKey?.(keys) ?? keys.signing.decision),
     plan: await signPlan(plan, tampering.planKey?.(keys) ?? keys.signing.policy),
-    approvals: await Promise.all(
-      (tampering.approvers ?? [{}]).map(async (approver) => ({
-        stage: approver.stage ?? 0,
-        decision: await approve(request, plan, approver, tampering.decisionKey?.(keys) ?? keys.signing.decision),
-        ...proofIn(approver),
-      })),
+    approvals,
+    release: await signRelease(
+      { ...makeRelease(request, plan, tampering.approvers ?? [{}]), ...tampering.release },
+      tampering.releaseKey?.(keys) ?? keys.signing.policy,
+      tampering.releaseLifetimeMs,
     ),
   };
   const tampered = (tampering.grant?.(grant) ?? grant) as Grant;
@@ -124,6 +135,22 @@ const fixtureProofs: ProofVerifier = async (decision, proof) =>
 function proofIn(approver: Approver): { readonly proof?: DecisionProof } {
   if ('proof' in approver) return approver.proof === undefined ? {} : { proof: approver.proof as DecisionProof };
   return { proof: proofOf(approver.decisionId ?? `dec-${approver.by ?? 'alice'}`) };
+}
+
+/** The release of these approvals as the worker makes it, a minute after the last of them. */
+function makeRelease(request: ActionRequest, plan: Plan, approvers: readonly Approver[]): Release {
+  const digest = planDigest(plan);
+  return {
+    actionId: request.id,
+    actionDigest: actionDigest(request, digest, plan.expiresAt),
+    planDigest: digest,
+    decisionIds: approvers.map(({ by = 'alice', decisionId }) => decisionId ?? `dec-${by}`),
+    releasedAt: new Date(startMs + Math.max(0, ...approvers.map(({ afterMs = 5 * 60_000 }) => afterMs))).toISOString(),
+  };
+}
+
+async function signRelease(release: unknown, key: SigningKey, lifetimeMs = 100_000_000): Promise<string> {
+  return sign('release', key, release, { issuedAt: startMs / 1000, expiresAt: (startMs + lifetimeMs) / 1000, id: 'release-1' });
 }
 
 export async function signPlan(plan: unknown, key: SigningKey): Promise<string> {
