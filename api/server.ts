@@ -3,6 +3,7 @@ import { loadConnectors } from '../config/connectors.js';
 import { loadConfig, secretFromEnv, type LoadedConfig } from '../config/load.js';
 import { createFileDirectory } from '../directory/file.js';
 import type { Directory } from '../directory/port.js';
+import type { ConnectorDefinition } from '../domain/connector.js';
 import { CountersignError } from '../domain/errors.js';
 import type { Actions } from './actions.js';
 import { buildApp, type Extension } from './app.js';
@@ -50,7 +51,7 @@ async function main(log: Logger): Promise<void> {
         },
       },
     ],
-    extensions: extensions(config, actions, directory, log),
+    extensions: extensions(config, { actions, directory, connectors }, log),
     logger: log,
   });
   const url = await app.listen({ host: config.api.host, port: config.api.port });
@@ -78,12 +79,17 @@ async function main(log: Logger): Promise<void> {
 }
 
 /** The inbox, and the Teams endpoint where Teams is configured. */
-function extensions(config: LoadedConfig, actions: Actions, directory: Directory, log: Logger): readonly Extension[] {
+function extensions(
+  config: LoadedConfig,
+  { actions, directory, connectors }: { readonly actions: Actions; readonly directory: Directory; readonly connectors: readonly ConnectorDefinition[] },
+  log: Logger,
+): readonly Extension[] {
   const { api, identity, teams, environment } = config;
   const { clientSecretEnv, ...login } = identity.login;
   const inbox = inboxPlugin({
     actions,
     directory,
+    connectors,
     publicUrl: api.publicUrl,
     sessionSecret: secretFromEnv(api.sessionSecretEnv),
     login: { ...login, ...(clientSecretEnv === undefined ? {} : { clientSecret: secretFromEnv(clientSecretEnv) }) },

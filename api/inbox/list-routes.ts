@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { ActionRow, Actions, Viewer } from '../actions.js';
-import { viewOf } from '../temporal/authorise.js';
+import type { ActionRow } from '../actions.js';
+import { createBriefs } from './brief.js';
 import { cursorOf, historyFilter } from './forms.js';
 import { sendPage } from './guard.js';
 import { versionOf } from './live.js';
@@ -23,8 +23,11 @@ export function listRoutes(
 
   const waiting = (who: SignedInPerson) => actions.list({ status: ['pending'], approver: who.person.id, limit: waitingLimit }, who.viewer);
 
+  const briefs = createBriefs(actions);
+  const titles = new Map(options.connectors?.map(({ name, title }) => [name, title]));
+
   // Names are the directory's; an id that it does not know, or cannot tell now, stays an id.
-  async function withNames(rows: readonly ActionRow[]): Promise<readonly Item[]> {
+  async function items(rows: readonly ActionRow[], { viewer }: SignedInPerson): Promise<readonly Item[]> {
     const ids = [...new Set(rows.map((row) => row.requester))];
     const names = new Map(
       await Promise.all(
@@ -34,7 +37,17 @@ export function listRoutes(
         }),
       ),
     );
-    return rows.map((row) => ({ row, requesterName: names.get(row.requester) ?? row.requester }));
+    return Promise.all(
+      rows.map(async (row) => {
+        const brief = await briefs(row, viewer);
+        return {
+          row,
+          title: brief?.title ?? titles.get(row.action) ?? row.action,
+          requesterName: names.get(row.requester) ?? row.requester,
+          ...(brief === undefined ? {} : { brief }),
+        };
+      }),
+    );
   }
 
   app.get('/', async (request, reply) => {
@@ -42,8 +55,8 @@ export function listRoutes(
     if (who === undefined) return toLogin(request, reply);
     await people.touch(reply, who.session);
     const { rows, nextCursor } = await waiting(who);
-    const items = await Promise.all((await withNames(rows)).map((item) => withView(actions, item, who.viewer)));
-    return sendPage(reply, 200, waitingPage(who.frame, items.toSorted(byDeadline), nextCursor !== undefined, versionOf(rows), now()));
+    const shown = (await items(rows, who)).toSorted(byDeadline);
+    return sendPage(reply, 200, waitingPage(who.frame, shown, nextCursor !== undefined, versionOf(rows), now()));
   });
 
   app.get('/live', async (request) => {
@@ -56,7 +69,7 @@ export function listRoutes(
     if (who === undefined) return toLogin(request, reply);
     await people.touch(reply, who.session);
     const { rows, nextCursor } = await actions.list({ requester: who.person.id, limit: pageLimit, ...cursorOf(request.query) }, who.viewer);
-    return sendPage(reply, 200, requestsPage(who.frame, await withNames(rows), nextCursor, now()));
+    return sendPage(reply, 200, requestsPage(who.frame, await items(rows, who), nextCursor, now()));
   });
 
   app.get('/history', async (request, reply) => {
@@ -65,20 +78,11 @@ export function listRoutes(
     await people.touch(reply, who.session);
     const { filter, list } = historyFilter(request.query);
     const { rows, nextCursor } = await actions.list({ ...list, limit: pageLimit }, who.viewer);
-    return sendPage(reply, 200, historyPage(who.frame, await withNames(rows), filter, nextCursor, now()));
+    return sendPage(reply, 200, historyPage(who.frame, await items(rows, who), filter, nextCursor, now()));
   });
 }
 
 // What expires first comes first.
 function byDeadline(a: Item, b: Item): number {
-  return (a.view?.deadlineAt ?? '9').localeCompare(b.view?.deadlineAt ?? '9');
-}
-
-// The deadline and title are in the action itself. A row whose action cannot be read now is shown without them.
-async function withView(actions: Actions, item: Item, viewer: Viewer): Promise<Item> {
-  try {
-    return { ...item, view: viewOf(await actions.view(item.row.id, viewer), viewer) };
-  } catch {
-    return item;
-  }
+  return (a.brief?.deadlineAt ?? '9').localeCompare(b.brief?.deadlineAt ?? '9');
 }

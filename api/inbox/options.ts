@@ -1,10 +1,13 @@
 import type { Directory } from '../../directory/port.js';
+import type { ConnectorDefinition } from '../../domain/connector.js';
 import type { Actions } from '../actions.js';
 
 /** What the inbox needs from the api process. */
 export type InboxOptions = {
   readonly actions: Actions;
   readonly directory: Directory;
+  /** Whose titles name actions that cannot be read at the moment. */
+  readonly connectors?: readonly Pick<ConnectorDefinition, 'name' | 'title'>[];
   /** Where browsers reach the api, for example `https://countersign.example`. Never taken from a header. */
   readonly publicUrl: string;
   /** At least 32 characters; every cookie key is derived from it. */

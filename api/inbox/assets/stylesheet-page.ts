@@ -35,11 +35,15 @@ main { padding-block: 2rem 5rem; }
 
 .rows { background: var(--card); border: 1px solid var(--line); border-radius: 12px; box-shadow: var(--shadow); overflow: hidden; }
 .rows li + li { border-top: 1px solid var(--line); }
-.row { display: grid; grid-template-columns: minmax(0, 1fr) 13rem 12.5rem; gap: 0.25rem 1.5rem; align-items: center; padding: 0.875rem 1.25rem; color: inherit; text-decoration: none; }
+.row { display: grid; grid-template-columns: minmax(0, 1fr) 15rem 11.5rem; gap: 0.25rem 1.5rem; align-items: start; padding: 0.875rem 1.25rem; color: inherit; text-decoration: none; }
 .row:hover { background: var(--sunk); }
 .row:focus-visible { outline-offset: -2px; border-radius: 12px; }
 .what, .by { display: grid; min-width: 0; }
 .what strong { font-weight: 600; }
+.said { margin-top: 0.25rem; font-size: 0.875rem; color: var(--words); unicode-bidi: isolate; }
+.said .tag { color: var(--words); border-color: var(--words-line); margin-right: 0.125rem; }
+.said q { quotes: "\\201c" "\\201d"; }
+.pills { display: flex; flex-wrap: wrap; gap: 0.25rem; justify-content: flex-end; }
 .resource, .by, .due { color: var(--muted); font-size: 0.875rem; }
 .by .when { font-size: 0.8125rem; }
 .state { display: flex; flex-direction: column; align-items: flex-end; gap: 0.25rem; text-align: right; }
@@ -119,6 +123,8 @@ dd { min-width: 0; }
   .row { grid-template-columns: minmax(0, 1fr); padding: 0.875rem 1rem; }
   .by { display: flex; flex-wrap: wrap; gap: 0 0.5rem; }
   .by .when { font-size: inherit; }
+  .by > * + *::before { content: "·"; margin-right: 0.5rem; }
+  .pills { justify-content: flex-start; }
   .state { flex-direction: row-reverse; flex-wrap: wrap; justify-content: flex-end; align-items: center; gap: 0.25rem 0.625rem; text-align: left; margin-top: 0.25rem; }
   .tabs ul { gap: 1.25rem; }
   .card, .panel, .words { padding: 1rem; }

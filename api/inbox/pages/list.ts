@@ -1,13 +1,14 @@
 import { html } from 'ghtml';
-import { actionStatuses, type ActionView } from '../../../domain/view.js';
+import { actionStatuses } from '../../../domain/view.js';
 import type { ActionRow } from '../../actions.js';
+import type { Brief } from '../brief.js';
 import { relativeTag, timeTag } from '../format.js';
 import { shown } from '../shown.js';
 import { layout, type Frame } from './layout.js';
 import { riskWords, statusWords } from './words.js';
 
-/** A row, with the whole action where the page needs it and could get it. */
-export type Item = { readonly row: ActionRow; readonly requesterName: string; readonly view?: ActionView };
+/** A row with the words for it; `brief` where the action could be read. */
+export type Item = { readonly row: ActionRow; readonly title: string; readonly requesterName: string; readonly brief?: Brief };
 
 /** The filters of the history as the person entered them. */
 export type HistoryFilter = { readonly status: string; readonly action: string; readonly since: string; readonly until: string };
@@ -67,23 +68,27 @@ export function historyPage(frame: Frame, items: readonly Item[], filter: Histor
 }
 
 function rows(items: readonly Item[], now: Date, waiting: boolean): string {
-  const list = items.map(({ row, requesterName, view }) => {
-    const status = statusWords(view?.status ?? row.status);
+  const list = items.map((item) => {
+    const { row, title, requesterName, brief } = item;
     const risk = riskWords(row.risk);
+    const status = statusWords(brief?.status ?? row.status);
     return html`<li>
       <a class="row" href="/inbox/actions/${encodeURIComponent(row.id)}">
         <span class="what">
-          <strong>${shown(view?.title ?? row.action)}</strong>
-          <span class="resource">${shown(view === undefined ? row.resource : `${view.resource.type} ${view.resource.id}`)}</span>
+          <strong>${shown(title)}</strong>
+          <span class="resource">${shown(row.resource.replace(':', ' '))}</span>
+          !${brief === undefined ? '' : reason(brief)}
         </span>
-        <span class="by"
-          ><span class="visually-hidden">Requested by </span
-          >${shown(requesterName)}!${waiting ? html`<span class="when">!${relativeTag(row.requested_at, now)}</span>` : ''}</span
-        >
+        <span class="by">
+          <span><span class="visually-hidden">Requested by </span>${shown(requesterName)}</span>
+          <span class="when">!${waiting ? relativeTag(row.requested_at, now) : timeTag(row.requested_at)}</span>
+          !${brief?.size === undefined ? '' : html`<span class="when">${shown(brief.size.label)}: ${shown(brief.size.value)}</span>`}
+        </span>
         <span class="state">
-          !${waiting ? (row.risk >= 40 ? html`<span class="pill !${risk.tone}">${risk.label}</span>` : '') : html`<span class="pill !${status.tone}">${status.label}</span>`}
-          !${waiting && view?.deadlineAt !== undefined ? html`<span class="due">Expires !${relativeTag(view.deadlineAt, now)}</span>` : ''}
-          !${waiting ? '' : html`<span class="due">!${timeTag(row.requested_at)}</span>`}
+          <span class="pills"
+            >!${waiting ? '' : html`<span class="pill !${status.tone}">${status.label}</span> `}<span class="pill !${risk.tone}">${risk.label}</span></span
+          >
+          !${brief === undefined ? '' : progress(brief, now)}
         </span>
       </a>
     </li>`;
@@ -91,6 +96,24 @@ function rows(items: readonly Item[], now: Date, waiting: boolean): string {
   return html`<ul class="rows">
     !${list}
   </ul>`;
+}
+
+function reason({ reason: { text, cut, whose } }: Brief): string {
+  const words = whose === 'agent' ? "the agent's words" : "the requester's words";
+  return html`<span class="said"
+    ><span class="tag">${words}</span>
+    <q dir="auto">${text}</q>!${cut ? html` <span class="visually-hidden">(cut; open the action to read it all)</span>` : ''}</span
+  >`;
+}
+
+function progress({ stage, deadlineAt, endedAt }: Brief, now: Date): string {
+  if (stage === undefined) return endedAt === undefined ? '' : html`<span class="due">Ended !${timeTag(endedAt)}</span>`;
+  return html`<span class="due">${shown(stage.name)}!${stage.count > 1 ? html`, stage ${stage.number} of ${stage.count}` : ''}</span>
+    <span class="due"
+      >${stage.approvals} of ${stage.quorum}
+      ${stage.quorum === 1 ? 'approval' : 'approvals'}!${stage.escalated ? html` <span class="tag warn">escalated</span>` : ''}</span
+    >
+    !${deadlineAt === undefined ? '' : html`<span class="due">Expires !${relativeTag(deadlineAt, now)}</span>`}`;
 }
 
 function older(path: string, filter: HistoryFilter | undefined, next: string | undefined): string {

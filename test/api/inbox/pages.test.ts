@@ -137,13 +137,45 @@ describe('pages', () => {
     expect(waiting).toContain('/inbox/actions/act_exportpending');
     expect(waiting).toContain('data-relative');
     expect(waiting).not.toContain('act_exportexecuted');
+    expect(rowOf(waiting, 'act_exportpending')).toBe(
+      'Export rows of a table postgres.table crm/public.customers ' +
+        'the agent&#39;s words The retention team needs the customers of the last quarter to compute churn. ⏎ The file is deleted after the run. ' +
+        'Requested by Churn analyst TIME Rows: at most 5,000 of about 12,400, those that match the filter ' +
+        'Medium risk Data owners, stage 1 of 2 1 of 2 approvals Expires TIME',
+    );
+    expect(rowOf(waiting, 'act_rolepending')).toContain('High risk Finance 0 of 1 approval escalated Expires');
     const carol = new Visitor(rig.url);
     await carol.signIn('carol');
     const executed = await (await carol.ask('/inbox/history?status=executed&since=2026-11-01&until=2026-11-30')).text();
     expect(executed).toContain('act_exportexecuted');
     expect(executed).not.toContain('act_exportpending');
+    expect(rowOf(executed, 'act_exportexecuted')).toMatch(
+      /^Export rows of a table postgres\.table crm\/public\.customers the agent&#39;s words The retention team .* Rows: 2,914 Executed Medium risk Ended TIME$/,
+    );
     expect(await (await carol.ask('/inbox/history?status=executed&until=2026-11-01')).text()).toContain('Nothing matches');
     expect(await (await carol.ask('/inbox')).text()).toContain('Nothing waits for you');
+  });
+
+  it('cut a long reason where everybody sees it, and tell the asking side nothing of the preview', async () => {
+    rig.actions.put(pendingExport({ id: 'act_long', reason: `${'word '.repeat(60)}the end` }));
+    const waiting = await (await alice.ask('/inbox')).text();
+    expect(rowOf(waiting, 'act_long')).toMatch(/word word … \(cut; open the action to read it all\)/);
+    expect(rowOf(waiting, 'act_long')).not.toContain('the end');
+    const dave = new Visitor(rig.url);
+    await dave.signIn('dave');
+    expect(rowOf(await (await dave.ask('/inbox/history')).text(), 'act_long')).toContain('Row limit: 5000 Waiting Medium risk');
+    rig.actions.views.delete('act_long');
+  });
+
+  it('list an action that cannot be read now, by the same title', async () => {
+    const read = rig.actions.view;
+    rig.actions.view = () => Promise.reject(new Error('no answer'));
+    try {
+      const row = rowOf(await (await alice.ask('/inbox')).text(), 'act_exportpending');
+      expect(row).toBe('Export rows of a table postgres.table crm/public.customers Requested by Churn analyst TIME Medium risk');
+    } finally {
+      rig.actions.view = read;
+    }
   });
 
   it('are told of a change, and of the end', async () => {
@@ -187,6 +219,17 @@ describe('pages', () => {
     stay.abort();
   });
 });
+
+/** The words of one row of a list, times as TIME. */
+function rowOf(page: string, id: string): string {
+  const [, row = ''] = new RegExp(`href="/inbox/actions/${id}">([^]*?)</a>`).exec(page) ?? [];
+  return row
+    .replaceAll(/<time[^]*?<\/time>/g, ' TIME ')
+    .replaceAll(/<[^>]*>/g, ' ')
+    .replaceAll(/\s+/g, ' ')
+    .replaceAll(' ,', ',')
+    .trim();
+}
 
 async function eventually(holds: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 5_000;
