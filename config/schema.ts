@@ -71,6 +71,29 @@ export const TargetConfig = Type.Union([
 ]);
 export type TargetConfig = Static<typeof TargetConfig>;
 
+/** An identity provider whose ID tokens prove decisions to the executor, which asks nobody else about them. */
+export const ProofProviderConfig = Type.Object(
+  {
+    issuer: Text,
+    /** The client id of the inbox; tokens of other clients prove nothing. */
+    audience: Text,
+    algorithms: Type.Array(Type.Union([Type.Literal('RS256'), Type.Literal('PS256'), Type.Literal('ES256'), Type.Literal('EdDSA')]), { minItems: 1 }),
+    /** Where the provider's keys are: a file for an executor without a way to the provider, or an address. */
+    jwksFile: Type.Optional(Text),
+    jwksUri: Type.Optional(Text),
+    /** Values of `acr` that mean a second factor. */
+    mfaAcr: Type.Optional(Type.Array(Text, { maxItems: 20 })),
+    /** How long before a decision the person may have signed in; 300 when absent. */
+    maxAgeSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 3_600 })),
+    /** The claim that holds the person's directory id, for an executor without the directory's accounts. */
+    personClaim: Type.Optional(Text),
+    /** Ids of keys that count no more, whenever they signed. */
+    distrustedKeys: Type.Optional(Type.Array(Text, { maxItems: 100 })),
+  },
+  strict,
+);
+export type ProofProviderConfig = Static<typeof ProofProviderConfig>;
+
 /** The whole of `countersign.yaml`. Paths are relative to the file; secrets are named, never written. */
 export const Config = Type.Object(
   {
@@ -122,7 +145,19 @@ export const Config = Type.Object(
       {
         issuers: Type.Array(IssuerConfig, { minItems: 1, maxItems: 20 }),
         /** The provider people sign in with at the inbox. */
-        login: Type.Object({ issuer: Text, clientId: Text, clientSecretEnv: Type.Optional(EnvName), scopes: Type.Optional(Type.Array(Text)) }, strict),
+        login: Type.Object(
+          {
+            issuer: Text,
+            clientId: Text,
+            clientSecretEnv: Type.Optional(EnvName),
+            scopes: Type.Optional(Type.Array(Text)),
+            /** What the provider is asked for when a decision needs a sign-in of its own (RFC 9470). Keep `executor.providers` in step. */
+            stepUp: Type.Optional(
+              Type.Object({ mfaAcr: Type.Array(Text, { minItems: 1, maxItems: 20 }), maxAgeSeconds: Type.Integer({ minimum: 0, maximum: 3_600 }) }, strict),
+            ),
+          },
+          strict,
+        ),
         /** Group ids whose members see every action. They get no right to approve by it. */
         operators: Type.Array(Text),
       },
@@ -140,6 +175,8 @@ export const Config = Type.Object(
         exports: Text,
         /** Connectors this executor runs; everything else it refuses. */
         connectors: Type.Array(Text),
+        /** Whose ID tokens prove decisions of assurance `login` and `mfa`. Without one no such stage can be passed. */
+        providers: Type.Optional(Type.Array(ProofProviderConfig, { maxItems: 20 })),
         targets: Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]{0,62}$' }), TargetConfig),
       },
       strict,

@@ -2,11 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createConnectors } from '../activities/adapters/connectors/index.js';
 import { openGrantStore } from '../activities/adapters/grant-store-sqlite.js';
+import { openProofs } from '../activities/adapters/proofs/index.js';
 import { createExecutorActivities } from '../activities/executor/index.js';
 import { loadConnectors } from '../config/connectors.js';
 import { loadSigningKey, loadTrustedKeys } from '../config/keys.js';
 import { loadConfig } from '../config/load.js';
 import { temporalConnection } from '../config/temporal.js';
+import { createFileDirectory } from '../directory/file.js';
 import { taskQueues } from '../workflows/contract.js';
 import { createLog, runProcess, shutdownSignal } from './log.js';
 
@@ -18,6 +20,12 @@ await runProcess(log, async () => {
   const config = loadConfig();
   const connectors = createConnectors(config);
   const grants = openGrantStore(config.resolve(config.executor.grants));
+  const directory = createFileDirectory(config.resolve(config.directory.file), config.dev === undefined ? undefined : `http://127.0.0.1:${config.dev.idpPort}`);
+  // Beside the grants: what the executor saw of the providers' keys must outlive their rotation.
+  const proofs = openProofs(config, directory, {
+    file: config.resolve(config.executor.grants),
+    onFailure: (issuer, error) => log.warn({ issuer, err: error }, "the provider's keys cannot be read now"),
+  });
   const allowed = new Set(config.executor.connectors);
   const activities = createExecutorActivities({
     connectors: new Map(connectors.filter((connector) => allowed.has(connector.definition.name)).map((connector) => [connector.definition.name, connector])),
@@ -30,6 +38,7 @@ await runProcess(log, async () => {
     executorKey: await loadSigningKey(config, 'executor'),
     trusted: await loadTrustedKeys(config),
     now: () => new Date(),
+    proofs: proofs.verify,
     newId: randomUUID,
   });
   const connection = await NativeConnection.connect(temporalConnection(config));
@@ -47,6 +56,7 @@ await runProcess(log, async () => {
   if (worker.getState() === 'RUNNING') worker.shutdown();
   await running;
   await Promise.all(connectors.map(async (connector) => connector.close?.()));
+  proofs.close();
   await grants.close();
   await connection.close();
 });

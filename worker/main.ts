@@ -4,6 +4,7 @@ import { NativeConnection, Worker } from '@temporalio/worker';
 import { createActivities } from '../activities/index.js';
 import { createChannels } from '../activities/adapters/channels/index.js';
 import { createSqliteEvidenceLog } from '../activities/adapters/evidence/sqlite.js';
+import { openProofs } from '../activities/adapters/proofs/index.js';
 import { loadConnectors } from '../config/connectors.js';
 import { loadSigningKey, loadTrustedKeys } from '../config/keys.js';
 import { loadConfig } from '../config/load.js';
@@ -22,14 +23,18 @@ await runProcess(log, async () => {
   const config = loadConfig();
   const bundle = loadPolicies(config.resolve(config.policy.directory));
   const evidence = createSqliteEvidenceLog(config.resolve(config.evidence.file));
+  const directory = createFileDirectory(config.resolve(config.directory.file), config.dev === undefined ? undefined : `http://127.0.0.1:${config.dev.idpPort}`);
+  // What it finds is an early answer for the person; the executor looks for itself.
+  const proofs = openProofs(config, directory, { onFailure: (issuer, error) => log.warn({ issuer, err: error }, "the provider's keys cannot be read now") });
   const activities = createActivities({
     bundle: () => bundle,
-    directory: createFileDirectory(config.resolve(config.directory.file), config.dev === undefined ? undefined : `http://127.0.0.1:${config.dev.idpPort}`),
+    directory,
     connectors: new Map(loadConnectors(config).map((definition) => [definition.name, definition])),
     channels: createChannels(config, (skipped) => log.warn({ ...skipped, channel: 'teams' }, 'a card could not be sent to this person')),
     evidence,
     policyKey: await loadSigningKey(config, 'policy'),
     trusted: await loadTrustedKeys(config),
+    proofs: proofs.verify,
     timeZone: config.policy.timeZone,
     environment: config.environment,
     newId: randomUUID,
@@ -55,6 +60,7 @@ await runProcess(log, async () => {
   await Promise.race([stop, running]);
   if (worker.getState() === 'RUNNING') worker.shutdown();
   await running;
+  proofs.close();
   await evidence.close();
   await connection.close();
 });

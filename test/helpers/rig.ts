@@ -16,6 +16,7 @@ import { builtinConnectors } from '../../domain/connectors/index.js';
 import type { Cancellation, Decision } from '../../domain/decision.js';
 import { digestJson } from '../../domain/digest.js';
 import type { Assurance, Principal } from '../../domain/principal.js';
+import type { ProofVerifier } from '../../domain/proof.js';
 import type { ActionId, ActionRequest } from '../../domain/request.js';
 import { sign } from '../../domain/signing.js';
 import type { ActionView } from '../../domain/view.js';
@@ -57,6 +58,8 @@ export type RigOptions = {
   readonly directory?: (directory: WorkerDeps['directory']) => WorkerDeps['directory'];
   readonly now?: () => Date;
   readonly keys?: TestKeys;
+  /** Checks proofs, in the worker and in the executor alike. */
+  readonly proofs?: ProofVerifier;
   /** Another build of the workflows, under worker versioning. */
   readonly build?: { readonly bundle: WorkflowBundle; readonly options: WorkerDeploymentOptions };
 };
@@ -110,6 +113,7 @@ export class Rig {
       evidence,
       policyKey: keys.signing.policy,
       trusted: keys.trusted,
+      ...(options.proofs === undefined ? {} : { proofs: options.proofs }),
       timeZone: 'Etc/UTC',
       environment: 'development',
       newId: randomUUID,
@@ -146,6 +150,7 @@ export class Rig {
         grants,
         executorKey: keys.signing.executor,
         trusted: keys.trusted,
+        ...(options.proofs === undefined ? {} : { proofs: options.proofs }),
         now,
         newId: randomUUID,
       }),
@@ -262,9 +267,17 @@ export class Rig {
     overrides: Partial<Decision> & { readonly by?: string; readonly groups?: readonly string[]; readonly assurance?: Assurance } = {},
     keys = this.keys,
   ): Promise<string> {
+    return this.signDecision(this.draft(view, overrides), keys);
+  }
+
+  /** What a decision says, before it is signed. */
+  draft(
+    view: ActionView,
+    overrides: Partial<Decision> & { readonly by?: string; readonly groups?: readonly string[]; readonly assurance?: Assurance } = {},
+  ): Decision {
     const { by = 'alice', groups = ['g-data-owners', 'g-security'], ...rest } = overrides;
     const nowMs = this.now().getTime();
-    const decision: Decision = {
+    return {
       decisionId: randomUUID(),
       actionId: view.id,
       actionDigest: view.digest,
@@ -276,7 +289,10 @@ export class Rig {
       decidedAt: new Date(nowMs).toISOString(),
       ...rest,
     };
-    const seconds = Math.floor(nowMs / 1000);
+  }
+
+  signDecision(decision: Decision, keys = this.keys): Promise<string> {
+    const seconds = Math.floor(Date.parse(decision.decidedAt) / 1000);
     return sign('decision', keys.signing.decision, decision, { issuedAt: seconds, expiresAt: seconds + 300, id: decision.decisionId });
   }
 
