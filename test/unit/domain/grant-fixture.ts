@@ -88,6 +88,8 @@ export type Tampering = {
   readonly releaseLifetimeMs?: number;
   readonly grant?: (grant: Grant) => unknown;
   readonly connector?: Partial<ConnectorDefinition>;
+  /** Members of the executor's reference to its connector, where they are not those of the definition. */
+  readonly connectorRef?: Readonly<Record<string, string>>;
   readonly afterMs?: number;
 };
 
@@ -121,7 +123,7 @@ export async function judged(tampering: Tampering = {}): Promise<GrantVerdict> {
   return verifyGrant(
     presented,
     keys.trusted,
-    connectorRef({ ...definition, ...tampering.connector }),
+    { ...connectorRef({ ...definition, ...tampering.connector }), ...(tampering.connectorRef as object) },
     startMs + (tampering.afterMs ?? 10 * 60_000),
     fixtureProofs,
   );

@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { canonicalJson } from '../../../domain/canonical.js';
+import { digestText } from '../../../domain/digest.js';
+import { actionDigest } from '../../../domain/request.js';
 import { importSigningKey } from '../../../domain/signing.js';
 import { makeKeys, sealRequest } from '../../helpers/keys.js';
 import { approve, judged, makePlan, makeRequest, makeStage, signPlan, startMs, type Tampering } from './grant-fixture.js';
@@ -301,5 +304,79 @@ describe('signatures by the wrong role', () => {
       const trusted = await importTrustedKeys({ keys: [{ ...half, countersign_role: role } as never] });
       expect(await verifyGrant(grant, trusted, request.connector, startMs + minute * 10)).toEqual({ ok: false, code, check });
     }
+  });
+});
+
+describe('the connector that runs is compared member by member', () => {
+  // A digest covers name and version; the verifier does not rest on that.
+  it.each(['name', 'version', 'digest'] as const)('another %s alone is refused', async (member) => {
+    const verdict = await judged({ connectorRef: { [member]: member === 'digest' ? `sha256:${'0'.repeat(64)}` : 'other' } });
+    expect(verdict).toEqual({ ok: false, code: 'connector-mismatch', check: 'connector: another definition than requested' });
+  });
+});
+
+describe('times at their very edge', () => {
+  const within = { ok: true };
+  const stageOf = (expiresInMs: number) => ({
+    stages: [makeStage({ expiresInMs }), makeStage({ name: 'Security', approvers: { groups: ['g-security'], people: [] }, expiresInMs })],
+  });
+  const holds: Record<string, Tampering> = {
+    'a plan evaluated exactly a minute from now': { plan: { outcome: 'allow', stages: [] }, approvers: [], afterMs: -minute },
+    'a decision exactly a minute before its plan': { approvers: [{ afterMs: -minute }], afterMs: 0 },
+    'a decision exactly a minute from now': { approvers: [{ afterMs: 11 * minute }], afterMs: 10 * minute },
+    'a click in the minute after the deadline of the first stage': {
+      plan: { stages: [makeStage({ expiresInMs: 2 * minute })] },
+      approvers: [{ afterMs: 3 * minute - 1 }],
+    },
+    'a click of the second stage in the slack after its deadline': {
+      plan: stageOf(5 * minute),
+      approvers: [alice, { ...carol, afterMs: 20 * minute - 1 }],
+      afterMs: 30 * minute,
+    },
+    'a decision of the second stage exactly at the slack before the first was passed': {
+      plan: { stages: twoStages },
+      approvers: [{ afterMs: 30 * minute }, { ...carol, afterMs: 20 * minute }],
+      afterMs: hour,
+    },
+    'an escalation a minute before its time, as clocks may differ': {
+      plan: { stages: [escalating] },
+      approvers: [{ by: 'carol', groups: ['g-security'], afterMs: 2 * hour - minute }],
+      afterMs: 3 * hour,
+    },
+  };
+  for (const [name, tampering] of Object.entries(holds)) it(`${name} holds`, async () => expect(await judged(tampering)).toMatchObject(within));
+
+  const late = { ok: false, code: 'decision-expired', check: 'approval: after the deadline of its stage' };
+  it('a click a minute after the deadline of the first stage is late', async () =>
+    expect(await judged({ plan: { stages: [makeStage({ expiresInMs: 2 * minute })] }, approvers: [{ afterMs: 3 * minute }] })).toEqual(late));
+  it('a click of the second stage at the end of the slack is late', async () =>
+    expect(await judged({ plan: stageOf(5 * minute), approvers: [alice, { ...carol, afterMs: 20 * minute }], afterMs: 30 * minute })).toEqual(late));
+  it('an approval does not move the deadline of its own stage', async () =>
+    expect(
+      await judged({ plan: { stages: [makeStage({ quorum: 2, expiresInMs: 6 * minute })] }, approvers: [alice, { by: 'bob', afterMs: 9 * minute }] }),
+    ).toEqual(late));
+  it('an escalation earlier than clocks may differ is none', async () =>
+    expect(
+      await judged({ plan: { stages: [escalating] }, approvers: [{ by: 'carol', groups: ['g-security'], afterMs: 2 * hour - minute - 1 }], afterMs: 3 * hour }),
+    ).toMatchObject({ ok: false, code: 'approver-not-eligible' }));
+});
+
+describe('a plan of which one stage alone is unsound', () => {
+  it.each([
+    ['first', [makeStage({ quorum: 0 }), makeStage()]],
+    ['last', [makeStage(), makeStage({ quorum: 0 })]],
+  ])('the %s', async (_which, stages) => expect(await judged({ plan: { stages } })).toMatchObject({ ok: false, check: 'plan: a stage nobody can pass' }));
+});
+
+describe('what was allowed without people', () => {
+  it('names nobody as approver', async () => expect(await judged({ plan: { outcome: 'allow', stages: [] }, approvers: [] })).toMatchObject({ approvedBy: [] }));
+});
+
+describe('the digest that people approve', () => {
+  // A vector: another digest for the same action would void what lies in archives and in other people's verifiers.
+  it('is what it was', () => {
+    const request = makeRequest();
+    const digest = actionDigest(request, 'sha256:aa', '2026-03-03T10:00:00.000Z');
+    expect(digest).toBe(digestText(canonicalJson({ expiresAt: '2026-03-03T10:00:00.000Z', kind: 'countersign.action.v1', planDigest: 'sha256:aa', request })));
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Assurance } from '../../../domain/principal.js';
 import { assuranceSuffices } from '../../../domain/principal.js';
 import { recheck } from '../../../domain/plan.js';
-import { approversAt, isMember, refuseApprover } from '../../../domain/separation.js';
+import { approversAt, involvedIn, isMember, refuseApprover } from '../../../domain/separation.js';
 import { judged, makePlan, makeRequest, makeStage } from './grant-fixture.js';
 
 const people = ['alice', 'bob', 'carol', 'dave'];
@@ -70,7 +70,15 @@ describe('quorum and separation', () => {
     expect(assuranceSuffices('passkey', 'hardware' as never)).toBe(false);
     expect(assuranceSuffices('certain' as never, 'chat')).toBe(false);
     expect(assuranceSuffices('mfa', 'mfa')).toBe(true);
+    expect(assuranceSuffices('chat', 'chat')).toBe(true);
   });
+});
+
+describe('who a request itself involves', () => {
+  const person = { kind: 'person', id: 'alice', name: 'Alice', issuer: 'i', subject: 'alice' } as const;
+  it('an agent and its owner', () => expect(involvedIn(makeRequest())).toEqual(['invoice-bot', 'dave']));
+  it('a person who asks', () => expect(involvedIn(makeRequest({ requester: person }))).toEqual(['alice']));
+  it('the person it is done for', () => expect(involvedIn(makeRequest({ onBehalfOf: 'bob' }))).toEqual(['invoice-bot', 'dave', 'bob']));
 });
 
 describe('the second evaluation', () => {
@@ -90,6 +98,8 @@ describe('the second evaluation', () => {
   };
   for (const [name, change] of Object.entries(stricter))
     it(`asks again for ${name}`, () => expect(recheck(approved, makePlan(request, change)).kind).toBe('replan'));
-  it('asks people when what was allowed now needs them', () =>
+  it('asks people when what was allowed now needs them, though nothing else differs', () =>
+    expect(recheck(makePlan(request, { outcome: 'allow' }), approved).kind).toBe('replan'));
+  it('asks people when what was allowed without stages now needs them', () =>
     expect(recheck(makePlan(request, { outcome: 'allow', stages: [] }), approved).kind).toBe('replan'));
 });
