@@ -5,6 +5,7 @@ import { activityInfo } from '@temporalio/activity';
 import { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { JWK } from 'jose';
+import { converterOf } from './encryption.js';
 import { createSqliteEvidenceLog } from '../activities/adapters/evidence/sqlite.js';
 import { openGrantStore } from '../activities/adapters/grant-store-sqlite.js';
 import { createExecutorActivities } from '../activities/executor/index.js';
@@ -27,6 +28,8 @@ export type ChildConfig = {
   readonly folder: string;
   readonly keys: string;
   readonly bundle: string;
+  /** Whether what goes through Temporal is encrypted. */
+  readonly encrypted: boolean;
 };
 
 /** What a child tells: that it polls, or that a step of a workflow began, by the monotonic clock of the machine. */
@@ -42,7 +45,13 @@ Runtime.install({ shutdownSignals: [], logger: new DefaultLogger('ERROR') });
 process.on('SIGINT', () => undefined);
 
 const connection = await NativeConnection.connect({ address: config.address });
-const worker = await Worker.create({ connection, namespace: 'default', shutdownGraceTime: '1 second', ...(await options()) });
+const worker = await Worker.create({
+  connection,
+  namespace: 'default',
+  shutdownGraceTime: '1 second',
+  ...converterOf(config.encrypted, 'mark'),
+  ...(await options()),
+});
 process.once('disconnect', () => worker.shutdown());
 const running = worker.run();
 if (config.role === 'action-worker') await promote();

@@ -116,7 +116,7 @@ export class Bare extends Timed {
   protected async submit(body: SubmitBody): Promise<Started> {
     const id = `bare_${randomUUID()}`;
     const request = { ...body, id, requester, requestedAt: new Date().toISOString() } as unknown as ActionRequest;
-    const { workflow } = this.engine.access.client;
+    const { workflow } = this.engine.bareAccess.client;
     const startWorkflowOperation = new WithStartWorkflowOperation<typeof bare>('bare', {
       workflowId: id,
       taskQueue: taskQueues.bare,

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Connection } from '@temporalio/client';
 import { temporalAccess, type TemporalAccess } from '../api/temporal/access.js';
+import { converterOf } from './encryption.js';
 import type { ChildConfig, ChildMessage, ChildRole } from './child.js';
 
 /** A Temporal server that somebody started for us. */
@@ -16,6 +17,8 @@ export type EngineOptions = {
   readonly keys: string;
   readonly bundles: { readonly action: string; readonly bare: string };
   readonly roles: readonly ChildRole[];
+  /** Whether Countersign encrypts. The bare workflow never does. */
+  readonly encrypted: boolean;
 };
 
 export const taskQueues = { action: 'countersign', bare: 'bare' } as const;
@@ -33,18 +36,30 @@ export class Engine {
 
   private constructor(
     readonly access: TemporalAccess,
+    /** The same connection, in clear. */
+    readonly bareAccess: TemporalAccess,
     private readonly server: Server,
   ) {}
 
-  static async start({ startServer, folder, keys, bundles, roles }: EngineOptions): Promise<Engine> {
+  static async start({ startServer, folder, keys, bundles, roles, encrypted }: EngineOptions): Promise<Engine> {
     mkdirSync(folder, { recursive: true });
     const server = await startServer(path.join(folder, 'temporal.sqlite'));
-    const engine = new Engine(temporalAccess(await Connection.connect({ address: server.address }), 'default'), server);
+    const connection = await Connection.connect({ address: server.address });
+    const { dataConverter } = converterOf(encrypted, 'refuse');
+    const engine = new Engine(temporalAccess(connection, 'default', dataConverter), temporalAccess(connection, 'default'), server);
     try {
       await Promise.all(
         roles.map((role) => {
           const contender = role.startsWith('bare') ? 'bare' : 'action';
-          return engine.startChild({ role, address: server.address, taskQueue: taskQueues[contender], folder, keys, bundle: bundles[contender] });
+          return engine.startChild({
+            role,
+            address: server.address,
+            taskQueue: taskQueues[contender],
+            folder,
+            keys,
+            bundle: bundles[contender],
+            encrypted: encrypted && contender === 'action',
+          });
         }),
       );
     } catch (error) {

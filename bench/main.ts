@@ -4,6 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
 import type { JWK } from 'jose';
+import { failureConverterPath } from '../codec/data-converter.js';
 import { createDecisionSigner, loadDecisionKey, loadPublicKeys } from '../api/decision-signer.js';
 import { createFileDirectory } from '../directory/file.js';
 import { importSigningKey, importTrustedKeys } from '../domain/signing.js';
@@ -12,7 +13,7 @@ import { Bare, Countersign, type Contender, type Life } from './contenders.js';
 import { Engine, type StartServer } from './engine.js';
 import { byTurns, compare, inParallel } from './measure.js';
 import { measureSteps } from './micro.js';
-import { readOptions, usage, type Counts } from './options.js';
+import { readOptions, usage, type BenchOptions } from './options.js';
 import { machineNow, render, type Aim, type BenchReport, type Row, type Size } from './report.js';
 import { issuer, policyFolder, previewedBody } from './samples.js';
 
@@ -27,6 +28,7 @@ export type Tools = {
 const settleMs = 40;
 const latency: Aim = { atMost: 1.5 };
 const noGrowth: Aim = { atMost: 1.15 };
+const encryptionCost: Aim = { atMost: 1.1 };
 
 /** Runs the whole bench and prints it. Returns what was measured, or undefined when only help was asked for. */
 export async function bench(argv: readonly string[], tools: Tools): Promise<BenchReport | undefined> {
@@ -38,7 +40,7 @@ export async function bench(argv: readonly string[], tools: Tools): Promise<Benc
   const folder = mkdtempSync(path.join(os.tmpdir(), 'countersign-bench-'));
   const engines: Engine[] = [];
   try {
-    const report = await measure(options.counts, folder, engines, tools);
+    const report = await measure(options, folder, engines, tools);
     process.stdout.write(`\n${render(report)}\n`);
     if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`);
     return report;
@@ -48,7 +50,7 @@ export async function bench(argv: readonly string[], tools: Tools): Promise<Benc
   }
 }
 
-async function measure(counts: Counts, folder: string, engines: Engine[], tools: Tools): Promise<BenchReport> {
+async function measure({ counts, encryption }: BenchOptions, folder: string, engines: Engine[], tools: Tools): Promise<BenchReport> {
   const from = performance.now();
   const at = new Date().toISOString();
   const loadBefore = os.loadavg()[0] ?? 0;
@@ -59,6 +61,7 @@ async function measure(counts: Counts, folder: string, engines: Engine[], tools:
   const directory = createFileDirectory(path.join(policyFolder, 'directory.yaml'), issuer);
   const against = new Array<Row>();
   const growth = new Array<Row>();
+  const encrypting = new Array<Row>();
   const sizes = new Array<Size>();
   let steps: BenchReport['steps'] = [];
 
@@ -67,8 +70,8 @@ async function measure(counts: Counts, folder: string, engines: Engine[], tools:
     await bundle('../workflows/index.ts', bundles.action);
     await bundle('./bare-workflow.ts', bundles.bare);
   });
-  const start = async (name: string, roles: readonly ChildRole[]) => {
-    const engine = await Engine.start({ startServer: tools.startServer, folder: path.join(folder, name), keys, bundles, roles });
+  const start = async (name: string, roles: readonly ChildRole[], encrypted = encryption) => {
+    const engine = await Engine.start({ startServer: tools.startServer, folder: path.join(folder, name), keys, bundles, roles, encrypted });
     engines.push(engine);
     return engine;
   };
@@ -115,6 +118,12 @@ async function measure(counts: Counts, folder: string, engines: Engine[], tools:
   await step(`latency with ${counts.pending} pending`, async (progress) => {
     growth.push(...latencyRows(await latencies(counts.pairs, full, empty, progress), noGrowth));
   });
+  if (encryption)
+    await step('latency with and without encryption', async (progress) => {
+      const clear = new Countersign(await start('clear', ['action-worker', 'action-executor'], false), directory, signer);
+      await inParallel(counts.warmUp, 4, () => clear.live(0));
+      encrypting.push(...latencyRows(await latencies(counts.pairs, empty, clear, progress), encryptionCost));
+    });
   await step('steps of our own', async () => {
     const policy = await importSigningKey(JSON.parse(readFileSync(path.join(keys, 'policy.private.jwk'), 'utf8')) as JWK, 'policy');
     steps = await measureSteps(folder, counts.steps, { policy, trusted: await importTrustedKeys(await loadPublicKeys(keys)), signer });
@@ -126,6 +135,7 @@ async function measure(counts: Counts, folder: string, engines: Engine[], tools:
     counts,
     againstBare: against,
     againstEmpty: growth,
+    againstClear: encrypting,
     sizes,
     steps,
   };
@@ -161,6 +171,7 @@ async function bundle(source: string, target: string): Promise<void> {
   const silent = () => undefined;
   const { code } = await bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL(source, import.meta.url)),
+    failureConverterPath,
     logger: { log: silent, trace: silent, debug: silent, info: silent, warn: silent, error: (message) => process.stderr.write(`${message}\n`) },
   });
   writeFileSync(target, code);

@@ -17,13 +17,19 @@ export type Counts = {
   readonly steps: number;
 };
 
-export type BenchOptions = { readonly counts: Counts; readonly json: string | undefined };
+export type BenchOptions = {
+  readonly counts: Counts;
+  readonly json: string | undefined;
+  /** Without it Countersign runs in clear too. */
+  readonly encryption: boolean;
+};
 
 const full: Counts = { pairs: 60, warmUp: 40, rounds: 5, perRound: 200, concurrency: 40, pending: 1_000, steps: 1_000 };
 const quick: Counts = { pairs: 12, warmUp: 8, rounds: 2, perRound: 60, concurrency: 40, pending: 100, steps: 100 };
 
 export const usage = `npm run bench -- [--quick] [--json FILE] [count options]
   --quick          few repetitions: minutes become seconds, and the figures rough
+  --no-encryption  Countersign in clear too, and no comparison of both
   --json FILE      also write everything that was measured to FILE
 Counts: ${Object.entries(full)
   .map(([name, value]) => `--${flag(name)} ${value}`)
@@ -36,6 +42,7 @@ export function readOptions(argv: readonly string[]): BenchOptions | undefined {
     args: [...argv],
     options: {
       quick: { type: 'boolean' },
+      'no-encryption': { type: 'boolean' },
       json: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
       ...Object.fromEntries(names.map((name) => [flag(name), { type: 'string' as const }])),
@@ -51,7 +58,7 @@ export function readOptions(argv: readonly string[]): BenchOptions | undefined {
     if (!Number.isInteger(value) || value < 1 || value > 100_000) throw new TypeError(`--${flag(name)} must be a whole number from 1 to 100000`);
     counts[name] = value;
   }
-  return { counts, json: typeof values.json === 'string' ? values.json : undefined };
+  return { counts, json: typeof values.json === 'string' ? values.json : undefined, encryption: values['no-encryption'] !== true };
 }
 
 function flag(name: string): string {

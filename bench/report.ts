@@ -35,6 +35,8 @@ export type BenchReport = {
   readonly againstBare: readonly Row[];
   /** Countersign with many actions pending against Countersign with none. */
   readonly againstEmpty: readonly Row[];
+  /** Countersign with encryption against Countersign in clear; empty when it was not measured. */
+  readonly againstClear: readonly Row[];
   readonly sizes: readonly Size[];
   readonly steps: readonly Micro[];
 };
@@ -68,6 +70,7 @@ export function render(report: BenchReport): string {
     `Countersign with ${counts.pending} actions pending against Countersign with none, on two servers (${counts.pairs} pairs)`,
     table(report.againstEmpty, [`${counts.pending} pending`, 'none']),
     '',
+    ...encryptionLines(report),
     'History of one approved action',
     columns([
       ['', 'events', 'bytes', 'aim'],
@@ -82,6 +85,18 @@ export function render(report: BenchReport): string {
     'Steps of our own, in one process',
     columns([['', 'median ms', 'p95 ms'], ...report.steps.map(({ name, ms }) => [name, ms.median.toFixed(3), ms.p95.toFixed(3)])]),
   ].join('\n');
+}
+
+function encryptionLines({ againstClear, counts }: BenchReport): readonly string[] {
+  const start = againstClear.find((row) => row.name === 'decision to execution start');
+  if (start === undefined) return [];
+  const percent = Math.round((start.ratio - 1) * 100);
+  return [
+    `Countersign encrypting against Countersign in clear, on two servers (${counts.pairs} pairs)`,
+    table(againstClear, ['encrypted', 'clear']),
+    percent > 0 ? `  Encryption adds ${percent} % to decision → execution.` : '  Encryption adds nothing measurable to decision → execution.',
+    '',
+  ];
 }
 
 function table(rows: readonly Row[], [ours, theirs]: readonly [string, string]): string {

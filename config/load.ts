@@ -23,6 +23,12 @@ export function loadConfig(file = process.env['COUNTERSIGN_CONFIG'] ?? 'counters
   if (config.environment === 'production' && config.dev !== undefined) {
     throw new CountersignError('config-invalid', `${absolute}:${lineOf(document, lines, ['dev'])}: "dev" is not allowed in production; remove it.`);
   }
+  if (config.environment === 'production' && config.encryption === undefined) {
+    throw new CountersignError(
+      'config-invalid',
+      `${absolute}:1: "encryption" is missing; in production everything that goes through Temporal is encrypted. docs/operations.md says how to make a key.`,
+    );
+  }
   if (!isTimeZone(config.policy.timeZone))
     throw new CountersignError(
       'config-invalid',

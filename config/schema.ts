@@ -93,6 +93,23 @@ export const ProofProviderConfig = Type.Object(
   strict,
 );
 export type ProofProviderConfig = Static<typeof ProofProviderConfig>;
+const KeyId = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$' });
+
+/** Encryption of everything that goes through Temporal; required in production. */
+export const EncryptionConfig = Type.Object(
+  {
+    /** AES-256 keys: 32 bytes as base64, or a JWK of type `oct`, in an environment variable or a file. All are read with. */
+    keys: Type.Array(Type.Union([Type.Object({ id: KeyId, env: EnvName }, strict), Type.Object({ id: KeyId, file: Text }, strict)]), {
+      minItems: 1,
+      maxItems: 20,
+    }),
+    /** Id of the key that new payloads are written with. */
+    writeWith: KeyId,
+    /** Also takes payloads in clear: only while actions from before encryption are open. */
+    readClear: Type.Optional(Type.Boolean()),
+  },
+  strict,
+);
 
 /** The whole of `countersign.yaml`. Paths are relative to the file; secrets are named, never written. */
 export const Config = Type.Object(
@@ -111,6 +128,7 @@ export const Config = Type.Object(
       },
       strict,
     ),
+    encryption: Type.Optional(EncryptionConfig),
     keys: Type.Object(
       {
         /** Folder with `policy.private.jwk`, `decision.private.jwk`, `executor.private.jwk` (each process reads its own) and `public.jwks.json`. */

@@ -63,6 +63,17 @@ export const errorCodes = {
     title: 'The workflow engine cannot be reached',
     remedy: 'Nothing is lost; repeat the request with the same Idempotency-Key.',
   },
+  'encryption-key-unknown': {
+    status: 503,
+    title: 'The workflow engine holds data under an encryption key that this process does not have',
+    remedy: 'Operators must give every process the same encryption.keys, also those that no longer write.',
+  },
+  'payload-unreadable': {
+    status: 500,
+    title: 'Data from the workflow engine was not written by Countersign for this action',
+    remedy: 'Nothing of it is used. Operators should find out who writes to the engine; see docs/operations.md.',
+  },
+  'payload-too-large': { status: 413, title: 'A value is larger than the workflow engine can hold', remedy: 'Ask for less at once.' },
   'policy-error': {
     status: 403,
     title: 'The policy could not be evaluated, so the action is denied',

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
+import type { DataConverter } from '@temporalio/common';
 import { Worker, type WorkerDeploymentOptions } from '@temporalio/worker';
 import type { Logger } from 'pino';
 import { actionWorkflowType, taskQueues } from '../workflows/contract.js';
@@ -30,7 +31,7 @@ export function deploymentOptions(buildId: string): WorkerDeploymentOptions {
  * Replays actions that are open now against this build, unless it is the current one already.
  * Throws when one of them would not go on, before this build gets to see any; `COUNTERSIGN_PROMOTE=force` skips it.
  */
-export async function replayOpenActions(client: Client, namespace: string, bundle: WorkflowBundle, log: Logger): Promise<void> {
+export async function replayOpenActions(client: Client, namespace: string, bundle: WorkflowBundle, dataConverter: DataConverter, log: Logger): Promise<void> {
   // Restarting what runs anyway must never depend on some workflow that an intruder may have made unreadable.
   if (process.env['COUNTERSIGN_PROMOTE'] === 'force' || (await currentBuild(client, namespace)) === bundle.buildId) return;
   let replayed = 0;
@@ -42,7 +43,7 @@ export async function replayOpenActions(client: Client, namespace: string, bundl
       yield { workflowId: execution.workflowId, history: await client.workflow.getHandle(execution.workflowId, execution.runId).fetchHistory() };
     }
   }
-  for await (const result of Worker.runReplayHistories({ workflowBundle: { codePath: bundle.codePath } }, histories())) {
+  for await (const result of Worker.runReplayHistories({ workflowBundle: { codePath: bundle.codePath }, dataConverter }, histories())) {
     if (result.error !== undefined)
       throw new Error(`this build cannot go on with the open action ${result.workflowId}; the version before it stays in force: ${result.error.message}`);
   }

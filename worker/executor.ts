@@ -4,6 +4,7 @@ import { createConnectors } from '../activities/adapters/connectors/index.js';
 import { openGrantStore } from '../activities/adapters/grant-store-sqlite.js';
 import { openProofs } from '../activities/adapters/proofs/index.js';
 import { createExecutorActivities } from '../activities/executor/index.js';
+import { loadDataConverter } from '../codec/data-converter.js';
 import { loadConnectors } from '../config/connectors.js';
 import { loadSigningKey, loadTrustedKeys } from '../config/keys.js';
 import { loadConfig } from '../config/load.js';
@@ -47,6 +48,7 @@ await runProcess(log, async () => {
     namespace: config.temporal.namespace,
     taskQueue: taskQueues.executor,
     activities,
+    dataConverter: loadDataConverter(config, 'mark'),
     shutdownGraceTime: '10 seconds',
   });
   const stop = shutdownSignal();

@@ -5,6 +5,7 @@ import { createActivities } from '../activities/index.js';
 import { createChannels } from '../activities/adapters/channels/index.js';
 import { createSqliteEvidenceLog } from '../activities/adapters/evidence/sqlite.js';
 import { openProofs } from '../activities/adapters/proofs/index.js';
+import { loadDataConverter } from '../codec/data-converter.js';
 import { loadConnectors } from '../config/connectors.js';
 import { loadSigningKey, loadTrustedKeys } from '../config/keys.js';
 import { loadConfig } from '../config/load.js';
@@ -39,16 +40,18 @@ await runProcess(log, async () => {
     environment: config.environment,
     newId: randomUUID,
   });
+  const dataConverter = loadDataConverter(config, 'mark');
   const connection = await NativeConnection.connect(temporalConnection(config));
-  const client = new Client({ connection, namespace: config.temporal.namespace });
+  const client = new Client({ connection, namespace: config.temporal.namespace, dataConverter });
   const workflows = workflowBundle();
-  await replayOpenActions(client, config.temporal.namespace, workflows, log);
+  await replayOpenActions(client, config.temporal.namespace, workflows, dataConverter, log);
   const worker = await Worker.create({
     connection,
     namespace: config.temporal.namespace,
     taskQueue: taskQueues.worker,
     workflowBundle: { codePath: workflows.codePath },
     activities,
+    dataConverter,
     workerDeploymentOptions: deploymentOptions(workflows.buildId),
     shutdownGraceTime: '5 seconds',
     maxCachedWorkflows: 600,

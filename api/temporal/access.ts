@@ -1,5 +1,6 @@
 import { Client, Connection, isGrpcServiceError, ServiceError, WorkflowClient, WorkflowUpdateRPCTimeoutOrCancelledError } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
+import { loadDataConverter } from '../../codec/data-converter.js';
 import type { LoadedConfig } from '../../config/load.js';
 import { temporalConnection } from '../../config/temporal.js';
 import { CountersignError } from '../../domain/errors.js';
@@ -25,7 +26,7 @@ export function temporalAccess(connection: Connection, namespace: string, dataCo
 /** Opens the configured connection lazily, so that the api starts, and says so on /readyz, while Temporal is down. */
 export function openTemporal(config: LoadedConfig): TemporalAccess {
   const connection = Connection.lazy({ ...temporalConnection(config), connectTimeout: '5s' });
-  return temporalAccess(connection, config.temporal.namespace);
+  return temporalAccess(connection, config.temporal.namespace, loadDataConverter(config, 'refuse'));
 }
 
 /**

@@ -13,12 +13,14 @@ from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
+from encryption import encrypted_with
 from permit import PermitError
 from rollout import roll_out
 
 TASK_QUEUE = os.environ.get("ACME_TASK_QUEUE", "acme-releases")
 JWKS = Path(os.environ["COUNTERSIGN_JWKS"])
 STATE = Path(os.environ["ACME_STATE"])
+ENCRYPTION_KEYS = os.environ["COUNTERSIGN_ENCRYPTION_KEYS"]
 
 
 @activity.defn(name="rolloutRelease")
@@ -34,6 +36,7 @@ async def main() -> None:
     client = await Client.connect(
         os.environ.get("TEMPORAL_ADDRESS", "127.0.0.1:7233"),
         namespace=os.environ.get("TEMPORAL_NAMESPACE", "default"),
+        data_converter=encrypted_with(ENCRYPTION_KEYS),
     )
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):

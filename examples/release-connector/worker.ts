@@ -1,5 +1,6 @@
 import { ApplicationFailure, Context } from '@temporalio/activity';
 import { NativeConnection, Worker } from '@temporalio/worker';
+import { encryptedWith } from './encryption.js';
 import { PermitError } from './permit.js';
 import { rollOut } from './rollout.js';
 import type { Outcome } from './used-permits.js';
@@ -7,6 +8,7 @@ import type { Outcome } from './used-permits.js';
 const taskQueue = process.env['ACME_TASK_QUEUE'] ?? 'acme-releases';
 const jwksFile = required('COUNTERSIGN_JWKS');
 const stateFolder = required('ACME_STATE');
+const dataConverter = encryptedWith(required('COUNTERSIGN_ENCRYPTION_KEYS'));
 
 /** The activity that connector.json names. Its one argument is a permit; nothing else it is told counts. */
 async function rolloutRelease(input: unknown): Promise<Outcome> {
@@ -19,7 +21,13 @@ async function rolloutRelease(input: unknown): Promise<Outcome> {
 }
 
 const connection = await NativeConnection.connect({ address: process.env['TEMPORAL_ADDRESS'] ?? '127.0.0.1:7233' });
-const worker = await Worker.create({ connection, namespace: process.env['TEMPORAL_NAMESPACE'] ?? 'default', taskQueue, activities: { rolloutRelease } });
+const worker = await Worker.create({
+  connection,
+  namespace: process.env['TEMPORAL_NAMESPACE'] ?? 'default',
+  taskQueue,
+  dataConverter,
+  activities: { rolloutRelease },
+});
 process.stdout.write(`${JSON.stringify({ ready: true, taskQueue })}\n`);
 await worker.run();
 await connection.close();

@@ -11,12 +11,13 @@ const dist = (file) => path.join(root, 'dist', file);
 
 /**
  * The processes of a system on one machine, and which secrets each of them gets: the api its session
- * secret, the executor its targets, the others none. `extraEnv` adds variables to a process by its name.
+ * secret, the executor its targets, all three the key of what goes through Temporal, the others none. `extraEnv` adds variables to a process by its name.
  */
 export function systemProcesses({ home, config, secrets, temporal, env = process.env, extraEnv = {} }) {
   const { ports } = config;
   const base = Object.fromEntries(common.filter((name) => env[name] !== undefined).map((name) => [name, env[name]]));
   const own = { ...base, COUNTERSIGN_CONFIG: configFile(home), COUNTERSIGN_HOME: home };
+  const encryption = { [secretNames.encryption]: secrets[secretNames.encryption] };
   const withExtra = (name, given) => ({ ...given, ...extraEnv[name] });
   return [
     ...(temporal === undefined
@@ -51,7 +52,7 @@ export function systemProcesses({ home, config, secrets, temporal, env = process
     {
       name: 'worker',
       module: dist('worker/main.js'),
-      env: () => withExtra('worker', { ...own, [secretNames.teams]: secrets.COUNTERSIGN_TEAMS_PASSWORD }),
+      env: () => withExtra('worker', { ...own, ...encryption, [secretNames.teams]: secrets.COUNTERSIGN_TEAMS_PASSWORD }),
       isReady: said,
       readyTimeoutMs: 120_000,
     },
@@ -61,6 +62,7 @@ export function systemProcesses({ home, config, secrets, temporal, env = process
       env: (ready) =>
         withExtra('executor', {
           ...own,
+          ...encryption,
           [secretNames.target]: targetUrl(ready.database, secrets.COUNTERSIGN_CRM_PASSWORD),
           [secretNames.hookSigning]: secrets.COUNTERSIGN_HOOK_SIGNING_SECRET,
         }),
@@ -71,7 +73,12 @@ export function systemProcesses({ home, config, secrets, temporal, env = process
       name: 'api',
       module: dist('api/server.js'),
       env: () =>
-        withExtra('api', { ...own, [secretNames.session]: secrets.COUNTERSIGN_SESSION_SECRET, [secretNames.teams]: secrets.COUNTERSIGN_TEAMS_PASSWORD }),
+        withExtra('api', {
+          ...own,
+          ...encryption,
+          [secretNames.session]: secrets.COUNTERSIGN_SESSION_SECRET,
+          [secretNames.teams]: secrets.COUNTERSIGN_TEAMS_PASSWORD,
+        }),
       probe: async () => (await fetch(`${config.publicUrl}/readyz`, { signal: AbortSignal.timeout(2_000) })).ok,
     },
   ];

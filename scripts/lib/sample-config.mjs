@@ -9,6 +9,7 @@ export const configFile = (home) => path.join(home, 'countersign.yaml');
 /** Environment variables that the sample configuration names. */
 export const secretNames = {
   session: 'COUNTERSIGN_SESSION_SECRET',
+  encryption: 'COUNTERSIGN_ENCRYPTION_KEY',
   target: 'COUNTERSIGN_CRM_URL',
   hookSigning: 'COUNTERSIGN_HOOK_SIGNING_SECRET',
   teams: 'COUNTERSIGN_TEAMS_PASSWORD',
@@ -25,6 +26,17 @@ export async function ensureConfig(home, { ports, address, namespace = 'default'
     file,
     sample(home, { ports, address: address ?? `127.0.0.1:${ports.temporal}`, namespace, uiUrl: uiUrl ?? `http://127.0.0.1:${ports.temporalUi}` }),
   );
+  return true;
+}
+
+/** Switches encryption on in a configuration that was written before there was any. Returns true when it did. */
+export async function ensureEncryption(home) {
+  const { parseDocument } = await import('yaml');
+  const document = parseDocument(await readFile(configFile(home), 'utf8'));
+  if (document.errors.length > 0 || document.has('encryption') || document.get('environment') !== 'development') return false;
+  // What is open was written in clear, and has to be read to its end.
+  document.set('encryption', document.createNode({ keys: [{ id: 'dev', env: secretNames.encryption }], writeWith: 'dev', readClear: true }));
+  await save(configFile(home), document.toString({ lineWidth: 160 }));
   return true;
 }
 
@@ -100,6 +112,13 @@ temporal:
   address: ${address}
   namespace: ${namespace}
   uiUrl: ${uiUrl}
+
+# Everything that goes through Temporal is encrypted with the key "writeWith"; the others are read with.
+encryption:
+  keys:
+    - id: dev
+      env: ${secretNames.encryption}
+  writeWith: dev
 
 keys:
   directory: keys

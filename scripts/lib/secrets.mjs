@@ -2,7 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
-const names = ['COUNTERSIGN_SESSION_SECRET', 'COUNTERSIGN_CRM_PASSWORD', 'COUNTERSIGN_HOOK_SIGNING_SECRET', 'COUNTERSIGN_TEAMS_PASSWORD'];
+const names = [
+  'COUNTERSIGN_SESSION_SECRET',
+  'COUNTERSIGN_ENCRYPTION_KEY',
+  'COUNTERSIGN_CRM_PASSWORD',
+  'COUNTERSIGN_HOOK_SIGNING_SECRET',
+  'COUNTERSIGN_TEAMS_PASSWORD',
+];
 
 /** Reads the development secrets of a data folder, making those that are missing. */
 export async function ensureSecrets(home) {

@@ -6,7 +6,7 @@ import { ensureKeys } from './keys.mjs';
 import { tryLock } from './lock.mjs';
 import { defaultPorts, isFree, nextFree, portsFromBase, requireFree } from './ports.mjs';
 import { systemProcesses } from './processes.mjs';
-import { configFile, ensureConfig, movePorts, readConfig } from './sample-config.mjs';
+import { configFile, ensureConfig, ensureEncryption, movePorts, readConfig } from './sample-config.mjs';
 import { registerSearchAttributes } from './search-attributes.mjs';
 import { ensureSecrets } from './secrets.mjs';
 import { Supervisor } from './supervisor.mjs';
@@ -31,6 +31,7 @@ export async function prepareHome(home, { env = process.env, ports: given } = {}
     if (made.length > 0) notes.push(`made keys for ${made.join(', ')}`);
     const secrets = await ensureSecrets(home);
     notes.push(...(await settlePorts(home, { env, given, address })));
+    if (await ensureEncryption(home)) notes.push('switched encryption on; what is open and in clear is still read');
     const config = await readConfig(home);
     if (address !== undefined && config.address !== address)
       throw new Trouble(

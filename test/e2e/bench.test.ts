@@ -28,7 +28,8 @@ describe('npm run bench', () => {
     const lives = ['request to verdict', 'decision to its answer', 'decision to execution start', 'decision to done'];
     expect(report.againstBare.map((row) => row.name)).toEqual([...lives, 'throughput']);
     expect(report.againstEmpty.map((row) => row.name)).toEqual(lives);
-    for (const row of [...report.againstBare, ...report.againstEmpty]) {
+    expect(report.againstClear.map((row) => row.name)).toEqual(lives);
+    for (const row of [...report.againstBare, ...report.againstEmpty, ...report.againstClear]) {
       for (const value of [row.ratio, row.ours.median, row.ours.p95, row.theirs.median, row.theirs.p95]) expect(value).toBeGreaterThan(0);
       expect(row.aim).toBeDefined();
     }
@@ -39,7 +40,16 @@ describe('npm run bench', () => {
   });
 
   it('shows the ratios with their aims, and the machine', () => {
-    for (const part of ['ratio', 'throughput', 'decision to execution start', process.version, `${os.cpus().length} cores`, 'at most 1.5', 'at least 0.7'])
+    for (const part of [
+      'ratio',
+      'throughput',
+      'decision to execution start',
+      process.version,
+      `${os.cpus().length} cores`,
+      'at most 1.5',
+      'at least 0.7',
+      'Encryption adds',
+    ])
       expect(stdout).toContain(part);
   });
 

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { DataConverter } from '@temporalio/common';
 import { Client, Connection, WithStartWorkflowOperation, type WorkflowHandle } from '@temporalio/client';
 import { NativeConnection, Worker, bundleWorkflowCode, type WorkerDeploymentOptions, type WorkflowBundle } from '@temporalio/worker';
 import { createActivities } from '../../activities/index.js';
@@ -11,6 +12,7 @@ import { createSqliteEvidenceLog } from '../../activities/adapters/evidence/sqli
 import { openGrantStore } from '../../activities/adapters/grant-store-sqlite.js';
 import type { Channel, Connector, EvidenceLog, GrantStore } from '../../activities/ports.js';
 import type { WorkerDeps } from '../../activities/deps.js';
+import { failureConverterPath } from '../../codec/data-converter.js';
 import { connectorRef, type ConnectorDefinition } from '../../domain/connector.js';
 import { builtinConnectors } from '../../domain/connectors/index.js';
 import type { Cancellation, Decision } from '../../domain/decision.js';
@@ -24,6 +26,7 @@ import { createFileDirectory } from '../../directory/file.js';
 import { loadPolicies } from '../../policy/bundle.js';
 import { cancelUpdate, decideUpdate, executorTaskQueue, searchAttributes, verdictUpdate, viewQuery, type DecideReply } from '../../workflows/contract.js';
 import type { action } from '../../workflows/action.js';
+import { testConverter } from './encryption.js';
 import { makeKeys, sealRequest, type TestKeys } from './keys.js';
 
 const policies = fileURLToPath(new URL('../../policies', import.meta.url));
@@ -42,6 +45,7 @@ let bundled: Promise<WorkflowBundle> | undefined;
 export function workflowBundle(): Promise<WorkflowBundle> {
   bundled ??= bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
+    failureConverterPath,
     logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error: console.error },
   });
   return bundled;
@@ -60,12 +64,14 @@ export type RigOptions = {
   readonly keys?: TestKeys;
   /** Checks proofs, in the worker and in the executor alike. */
   readonly proofs?: ProofVerifier;
+  /** How each side converts what goes through Temporal; encrypted with a fixed key when absent. */
+  readonly converters?: { readonly client: DataConverter; readonly worker: DataConverter; readonly executor: DataConverter };
   /** Another build of the workflows, under worker versioning. */
   readonly build?: { readonly bundle: WorkflowBundle; readonly options: WorkerDeploymentOptions };
 };
 
-type RunningWorker = { readonly code: WorkflowBundle; readonly stop: () => Promise<void> };
-type StartWorker = (build: RigOptions['build']) => Promise<RunningWorker>;
+type RunningWorker = { readonly code: WorkflowBundle; readonly dataConverter: DataConverter; readonly stop: () => Promise<void> };
+type StartWorker = (build: RigOptions['build'], dataConverter?: DataConverter) => Promise<RunningWorker>;
 
 /** The whole workflow engine in this process: real Temporal, both workers, real stores in a temporary folder. */
 export class Rig {
@@ -91,6 +97,7 @@ export class Rig {
     const namespace = options.namespace ?? 'default';
     const taskQueue = `rig-${randomUUID()}`;
     const now = options.now ?? (() => new Date());
+    const converters = options.converters ?? { client: testConverter('refuse'), worker: testConverter(), executor: testConverter() };
     const connectors = options.connectors ?? [];
     const definitions = new Map(
       [...builtinConnectors, ...(options.external ?? []), ...connectors.map((connector) => connector.definition)].map((definition) => [
@@ -118,7 +125,7 @@ export class Rig {
       environment: 'development',
       newId: randomUUID,
     });
-    const startWorker: StartWorker = async (build) => {
+    const startWorker: StartWorker = async (build, dataConverter = converters.worker) => {
       const code = build?.bundle ?? (await workflowBundle());
       const worker = await Worker.create({
         connection,
@@ -127,11 +134,13 @@ export class Rig {
         workflowBundle: code,
         shutdownGraceTime: '1 second',
         activities,
+        dataConverter,
         ...(build === undefined ? {} : { workerDeploymentOptions: build.options }),
       });
       const running = worker.run();
       return {
         code,
+        dataConverter,
         stop: async () => {
           worker.shutdown();
           await running;
@@ -143,6 +152,7 @@ export class Rig {
       connection,
       namespace,
       taskQueue: executorTaskQueue(taskQueue),
+      dataConverter: converters.executor,
       shutdownGraceTime: '1 second',
       activities: createExecutorActivities({
         connectors: new Map(connectors.map((connector) => [connector.definition.name, connector])),
@@ -157,7 +167,7 @@ export class Rig {
     });
     const running = executor.run();
     return new Rig(
-      new Client({ connection: clientConnection, namespace }),
+      new Client({ connection: clientConnection, namespace, dataConverter: converters.client }),
       keys,
       taskQueue,
       evidence,
@@ -195,6 +205,12 @@ export class Rig {
     this.worker = await this.startWorker(build);
   }
 
+  /** Stops the worker and starts the same build with other keys, as a rotation does. */
+  async restartWorker(dataConverter: DataConverter): Promise<void> {
+    await this.worker.stop();
+    this.worker = await this.startWorker(undefined, dataConverter);
+  }
+
   private async replayAll(): Promise<void> {
     const { client, submitted } = this;
     async function* histories() {
@@ -204,7 +220,7 @@ export class Rig {
         if (history !== undefined) yield { workflowId, history };
       }
     }
-    for await (const result of Worker.runReplayHistories({ workflowBundle: this.worker.code }, histories())) {
+    for await (const result of Worker.runReplayHistories({ workflowBundle: this.worker.code, dataConverter: this.worker.dataConverter }, histories())) {
       if (result.error !== undefined) throw new Error(`the history of ${result.workflowId} does not replay: ${result.error.message}`);
     }
   }

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { Worker } from '@temporalio/worker';
 import { describe, expect, it } from 'vitest';
+import { testConverter } from '../helpers/encryption.js';
 import { workflowBundle } from '../helpers/rig.js';
 
 const folder = new URL('histories/', import.meta.url);
@@ -35,6 +36,6 @@ describe('recorded histories', () => {
     };
     // The ids of children derive from it.
     const workflowId = history.events[0]?.workflowExecutionStartedEventAttributes?.workflowId;
-    await Worker.runReplayHistory({ workflowBundle: await workflowBundle() }, history, workflowId);
+    await Worker.runReplayHistory({ workflowBundle: await workflowBundle(), dataConverter: testConverter('refuse', { readClear: true }) }, history, workflowId);
   });
 });

@@ -108,6 +108,8 @@ describe('docker-compose.yml', () => {
     expect(holders('COUNTERSIGN_CRM_URL')).toEqual(['executor']);
     expect(holders('COUNTERSIGN_SESSION_SECRET')).toEqual(['api']);
     expect(holders('COUNTERSIGN_OIDC_CLIENT_SECRET')).toEqual(['api']);
+    // Temporal and its page never get the key to what they store.
+    expect(holders('COUNTERSIGN_ENCRYPTION_KEY')).toEqual(['api', 'worker', 'executor']);
   });
 
   it('keeps the store of Temporal on a network of its own, and targets within reach of the executor only', () => {

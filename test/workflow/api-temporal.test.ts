@@ -12,6 +12,7 @@ import { digestText } from '../../domain/digest.js';
 import type { Principal } from '../../domain/principal.js';
 import { isFinal, type ActionView } from '../../domain/view.js';
 import { fileURLToPath } from 'node:url';
+import { testConverter } from '../helpers/encryption.js';
 import { RecordingConnector } from '../helpers/fakes.js';
 import { developmentIssuer, eventually, invoiceBot, Rig } from '../helpers/rig.js';
 
@@ -28,7 +29,7 @@ let connector: RecordingConnector;
 
 function makeActions(overrides: Partial<Parameters<typeof createTemporalActions>[0]> = {}): Actions {
   return createTemporalActions({
-    access: temporalAccess(connection, 'default'),
+    access: temporalAccess(connection, 'default', testConverter('refuse')),
     connectors: [connector.definition],
     directory,
     signer: createDecisionSigner(rig.keys.signing.decision),

@@ -5,9 +5,11 @@ import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, type WorkflowBundle } from '@temporalio/worker';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { failureConverterPath } from '../../codec/data-converter.js';
 import { startMemoryTemporal } from '../../scripts/lib/testing.mjs';
 import { currentBuild, deploymentOptions, promote, replayOpenActions } from '../../worker/deployment.js';
 import { RecordingConnector } from '../helpers/fakes.js';
+import { testConverter } from '../helpers/encryption.js';
 import { policiesWith } from '../helpers/policies.js';
 import { Rig, workflowBundle } from '../helpers/rig.js';
 
@@ -27,7 +29,7 @@ async function changedBundle(line: string, step: string, folder: string): Promis
   const source = readFileSync(file, 'utf8');
   if (!source.includes(line)) throw new Error('the workflow has changed; tell this test where the line is now');
   writeFileSync(file, source.replace(line, `  ${step}\n${line}`).replace('import {', 'import { patched as isPatched,'));
-  return bundleWorkflowCode({ workflowsPath: path.join(folder, 'workflows/index.ts'), logger: silent });
+  return bundleWorkflowCode({ failureConverterPath, workflowsPath: path.join(folder, 'workflows/index.ts'), logger: silent });
 }
 
 describe('deploying another build while actions are pending', () => {
@@ -67,7 +69,7 @@ describe('deploying another build while actions are pending', () => {
       );
       const carelessFile = path.join(folder(), 'careless.js');
       writeFileSync(carelessFile, careless.code);
-      await expect(replayOpenActions(rig.client, 'default', { codePath: carelessFile, buildId: 'build-careless' }, log)).rejects.toThrow(
+      await expect(replayOpenActions(rig.client, 'default', { codePath: carelessFile, buildId: 'build-careless' }, testConverter(), log)).rejects.toThrow(
         /cannot go on with the open action/,
       );
 
@@ -78,7 +80,7 @@ describe('deploying another build while actions are pending', () => {
         folder(),
       );
       writeFileSync(patchedFile, careful.code);
-      await replayOpenActions(rig.client, 'default', { codePath: patchedFile, buildId: 'build-2' }, log);
+      await replayOpenActions(rig.client, 'default', { codePath: patchedFile, buildId: 'build-2' }, testConverter(), log);
       await rig.deploy({ bundle: careful, options: deploymentOptions('build-2') });
       await promote(rig.client, 'default', 'build-2', log);
       expect(await currentBuild(rig.client, 'default')).toBe('build-2');

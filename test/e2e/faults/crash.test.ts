@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { codecOfSystem } from '../../helpers/encryption.js';
 import { TestSystem, until } from '../../helpers/processes.js';
 import { Callers, hook, largeExport, largeExportDigest, smallExport, type Shown } from './support/actions.js';
 import { faultConfig } from './support/config.js';
@@ -73,8 +74,11 @@ async function execution(actionId: string): Promise<PendingActivity | undefined>
 }
 
 const tries = async (actionId: string): Promise<number> => (await execution(actionId))?.attempt ?? 0;
-const heartbeat = async (actionId: string): Promise<string> =>
-  Buffer.from((await execution(actionId))?.heartbeatDetails?.payloads?.[0]?.data ?? []).toString('utf8');
+const heartbeat = async (actionId: string): Promise<string> => {
+  const payloads = (await execution(actionId))?.heartbeatDetails?.payloads ?? [];
+  const [told] = await codecOfSystem(system.secrets).decode([...payloads]);
+  return Buffer.from(told?.data ?? []).toString('utf8');
+};
 
 /** The file of an export is there, whole, under one name, and what its digest says. */
 async function expectOneFile({ id, outcome }: Shown): Promise<void> {

@@ -43,6 +43,14 @@ describe('the configuration', () => {
   it('loads, and resolves its paths against its own folder', () => expect(load(good).resolve('keys')).toBe(path.join(folder, 'keys')));
   const cases: Record<string, { edit: (text: string) => string; says: RegExp }> = {
     'bad YAML': { edit: (text) => text.replace('version: 1', 'version: ['), says: /countersign\.yaml:\d+: / },
+    'production without encryption': {
+      edit: (text) => text.replace('environment: development', 'environment: production').replace(/^dev: .*\n/m, ''),
+      says: /countersign\.yaml:1: "encryption" is missing/,
+    },
+    'an encryption key in place of the name of its variable': {
+      edit: (text) => `${text}encryption: { keys: [{ id: k1, key: MDEyMzQ1Njc4OWFiY2RlZg }], writeWith: k1 }\n`,
+      says: /"encryption\.keys/,
+    },
     'a member nobody knows': {
       edit: (text) => text.replace('  port: 8080', '  prot: 8080\n  port: 8080'),
       says: /countersign\.yaml:9: "api\.prot" is not known/,

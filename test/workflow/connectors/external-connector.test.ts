@@ -6,6 +6,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { ConnectorDefinition } from '../../../domain/connector.js';
+import { testKeyText } from '../../helpers/encryption.js';
 import { makeKeys } from '../../helpers/keys.js';
 import { Rig } from '../../helpers/rig.js';
 
@@ -25,7 +26,14 @@ describe("a customer's own activity as connector", () => {
     const address = inject('temporalAddress');
     child = spawn(process.execPath, ['--import', 'tsx', 'examples/release-connector/worker.ts'], {
       stdio: ['ignore', 'pipe', 'ignore'],
-      env: { ...process.env, TEMPORAL_ADDRESS: address, ACME_TASK_QUEUE: taskQueue, ACME_STATE: folder, COUNTERSIGN_JWKS: jwksFile },
+      env: {
+        ...process.env,
+        TEMPORAL_ADDRESS: address,
+        ACME_TASK_QUEUE: taskQueue,
+        ACME_STATE: folder,
+        COUNTERSIGN_JWKS: jwksFile,
+        COUNTERSIGN_ENCRYPTION_KEYS: `first=${testKeyText.first}`,
+      },
     });
     await new Promise<void>((resolve, reject) => {
       if (child.stdout === null) throw new TypeError('the worker has no output');

@@ -11,6 +11,7 @@ import { CompactSign, exportJWK, generateKeyPair } from 'jose';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { ConnectorDefinition } from '../../../domain/connector.js';
 import { permitPayload, permitType, type Permit } from '../../../domain/permit.js';
+import { testConverter, testKeyText } from '../../helpers/encryption.js';
 import { requestOf } from '../../unit/connectors/request.js';
 import type { callRollout } from './call-rollout.js';
 import { findPython } from './python.js';
@@ -59,6 +60,7 @@ describe.each(commands)('a release connector of its own in %s', (_, command) => 
         ACME_TASK_QUEUE: taskQueue,
         ACME_STATE: folder,
         COUNTERSIGN_JWKS: jwksFile,
+        COUNTERSIGN_ENCRYPTION_KEYS: `first=${testKeyText.first}`,
         PYTHONDONTWRITEBYTECODE: '1',
       },
     });
@@ -66,9 +68,15 @@ describe.each(commands)('a release connector of its own in %s', (_, command) => 
       createInterface({ input: child.stdout! }).once('line', () => resolve());
       child.once('exit', (code) => reject(new Error(`the worker ended with ${code}`)));
     });
-    client = new Client({ connection: await Connection.connect({ address }) });
+    const dataConverter = testConverter('refuse');
+    client = new Client({ connection: await Connection.connect({ address }), dataConverter });
     native = await NativeConnection.connect({ address });
-    driver = await Worker.create({ connection: native, taskQueue: driverQueue, workflowsPath: path.join(import.meta.dirname, 'call-rollout.ts') });
+    driver = await Worker.create({
+      connection: native,
+      taskQueue: driverQueue,
+      dataConverter,
+      workflowsPath: path.join(import.meta.dirname, 'call-rollout.ts'),
+    });
     driving = driver.run();
   });
   afterAll(async () => {
