@@ -7,9 +7,9 @@ import { sleep } from '@temporalio/workflow';
 export class Alarm {
   rang = false;
 
-  /** Rings after `afterMs`, one millisecond at least, unless the workflow is cancelled before. */
-  constructor(afterMs: number) {
-    void sleep(Math.max(1, afterMs)).then(
+  /** Rings after `afterMs`, one millisecond at least, unless the workflow is cancelled before. `summary` is what operators read. */
+  constructor(afterMs: number, summary: string) {
+    void sleep(Math.max(1, afterMs), { summary }).then(
       () => (this.rang = true),
       () => undefined,
     );

@@ -6,5 +6,5 @@ const patienceMs = 7 * 24 * 60 * 60_000;
 
 /** Brings the cards of a closed action to their final state once their channel is back, for up to a week. */
 export async function cards(input: { readonly view: ActionView; readonly handles: readonly CardHandle[] }): Promise<void> {
-  await delivery(patienceMs).updateCards(input);
+  await delivery(patienceMs, 'Bring the cards to their final state').updateCards(input);
 }

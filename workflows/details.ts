@@ -39,6 +39,7 @@ export function details(view: ActionView): string {
       `**Waiting** stage ${index + 1} of ${count}, ${text(name)}: ${approvals.length} of ${quorum} approvals; may decide: ${approvers.map((person) => text(person.name)).join(', ') || 'nobody known'}; until ${view.deadlineAt ?? ''}`,
     );
   }
+  if (view.previewError !== undefined) lines.push(`**No preview** ${text(view.previewError)}`);
   for (const fact of view.preview?.facts ?? []) lines.push(`**${text(fact.label)}** ${text(fact.value)}`);
   for (const warning of view.preview?.warnings ?? []) lines.push(`**Warning** ${text(warning)}`);
   if (view.outcome !== undefined) lines.push(...outcomeLines(view.outcome, text));

@@ -23,7 +23,7 @@ export async function execute(state: ActionState, notices: Notices): Promise<Exe
     );
   const settled = () => outcome !== undefined || state.cancelRequested;
   try {
-    const slow = new Alarm(slowAfterMs);
+    const slow = new Alarm(slowAfterMs, 'Tell that it runs');
     await condition(() => slow.rang || settled());
     if (!settled()) {
       publish(state);
@@ -54,10 +54,13 @@ async function run(state: ActionState): Promise<ExecutionOutcome> {
     scheduleToStartTimeout: windowMs,
     retry: { initialInterval: '1 second' as const, maximumInterval: '20 seconds' as const },
   };
-  if (connector.external === undefined) return executor(timing).execute({ grant });
+  if (connector.external === undefined) return executor({ ...timing, summary: 'Execute what was approved' }).execute({ grant });
 
   const { taskQueue, activity } = connector.external;
-  const permitted = await executor({ ...timing, startToCloseTimeout: '30 seconds' }).authorize({ grant, taskQueue });
+  const permitted = await executor({ ...timing, startToCloseTimeout: '30 seconds', summary: 'Verify the grant and issue a permit' }).authorize({
+    grant,
+    taskQueue,
+  });
   if (!permitted.ok) return permitted.outcome;
   // The permit is short-lived and good for one use: a second try could not say whether the first had an effect.
   const theirs = proxyActivities<Record<string, (input: { readonly permit: string }) => Promise<ExecutionOutcome>>>({
@@ -65,6 +68,7 @@ async function run(state: ActionState): Promise<ExecutionOutcome> {
     scheduleToStartTimeout: '90 seconds',
     startToCloseTimeout: connector.executionTimeoutMs,
     cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+    summary: 'Execute what was approved',
     retry: { maximumAttempts: 1 },
   });
   let outcome: ExecutionOutcome;
@@ -74,7 +78,10 @@ async function run(state: ActionState): Promise<ExecutionOutcome> {
     outcome = failureToOutcome(error);
   }
   return CancellationScope.nonCancellable(() =>
-    executor({ startToCloseTimeout: '30 seconds', scheduleToCloseTimeout: '1 hour' }).settle({ actionId: state.request.id, outcome }),
+    executor({ startToCloseTimeout: '30 seconds', scheduleToCloseTimeout: '1 hour', summary: 'Record how it ended' }).settle({
+      actionId: state.request.id,
+      outcome,
+    }),
   );
 }
 

@@ -12,19 +12,20 @@ export const local = proxyLocalActivities<WorkerActivities>({
 const sealRetry = { initialInterval: '200 milliseconds', maximumInterval: '1 minute' } as const;
 
 /** Sealing must succeed in the end, however long the store is away. */
-export const sealing = proxyLocalActivities<WorkerActivities>({ startToCloseTimeout: '10 seconds', retry: sealRetry });
+export const sealing = proxyLocalActivities<WorkerActivities>({ startToCloseTimeout: '10 seconds', retry: sealRetry, summary: 'Seal the evidence' });
 
 /**
  * Sealing as a step of its own. What ends an action must be in Temporal's history before the seal says so: the task that
  * completes a workflow is done over, without the updates it had taken, when another one arrives in that moment.
  */
-export const sealingApart = proxyActivities<WorkerActivities>({ startToCloseTimeout: '10 seconds', retry: sealRetry });
+export const sealingApart = proxyActivities<WorkerActivities>({ startToCloseTimeout: '10 seconds', retry: sealRetry, summary: 'Seal the evidence' });
 
-/** Talks to chat services, which may be away for hours: retried until `untilMs` from now. */
-export function delivery(untilMs: number): Pick<WorkerActivities, 'notify' | 'updateCards'> {
+/** Talks to chat services, which may be away for hours: retried until `untilMs` from now. `summary` is what operators read. */
+export function delivery(untilMs: number, summary: string): Pick<WorkerActivities, 'notify' | 'updateCards'> {
   return proxyActivities<WorkerActivities>({
     startToCloseTimeout: '30 seconds',
     scheduleToCloseTimeout: Math.max(1_000, untilMs),
+    summary,
     retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '20 seconds' },
   });
 }

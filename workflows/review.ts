@@ -8,6 +8,9 @@ import type { Notices } from './notices.js';
 import { executor } from './proxies.js';
 import { describe, publish } from './publish.js';
 
+// What operators read of a timer.
+const dueWords = { remind: 'Remind:', escalate: 'Escalate:', expire: 'Expire:' } as const;
+
 type Due = { readonly kind: 'remind' | 'escalate' | 'expire'; readonly atMs: number };
 
 /** Asks people, stage by stage, until they have decided or the time is over. */
@@ -27,7 +30,7 @@ async function waitForStage(state: ActionState, decisions: Decisions, notices: N
   notices.announce('pending', stage.channels);
   while (!moved()) {
     const due = nextDue(state, stage, startedAtMs);
-    const alarm = new Alarm(due.atMs - Date.now());
+    const alarm = new Alarm(due.atMs - Date.now(), `${dueWords[due.kind]} ${stage.name}`);
     await condition(() => alarm.rang || moved());
     if (moved()) return;
     await decisions.settled();
@@ -83,6 +86,7 @@ async function showPreview(state: ActionState): Promise<void> {
   if (!connector.previews || connector.external !== undefined) return;
   try {
     const look = executor({
+      summary: 'Ask what would happen',
       scheduleToCloseTimeout: '20 seconds',
       startToCloseTimeout: '15 seconds',
       cancellationType: 'TRY_CANCEL',
@@ -93,7 +97,8 @@ async function showPreview(state: ActionState): Promise<void> {
   } catch (error) {
     const cause = error instanceof ActivityFailure ? error.cause : undefined;
     // Our own refusals say in a safe sentence what is wrong; anything else stays inside.
-    const known = cause instanceof ApplicationFailure && isErrorCode(cause.type) && cause.nonRetryable ? ` ${cause.message}` : '';
-    state.previewError = `The executor could not say what would happen.${known}`;
+    const known = cause instanceof ApplicationFailure && isErrorCode(cause.type) && cause.nonRetryable;
+    // Not a denial: whoever asked would learn from it what the target holds, before anybody approved.
+    state.previewError = known ? `As it stands the executor would refuse it: ${cause.message}` : 'The executor could not say what would happen.';
   }
 }

@@ -62,7 +62,7 @@ function preview(view: ActionView, limits: Limits, show: Show, omissions: Set<st
   if (view.preview === undefined && view.previewError === undefined) return [];
   const elements: Element[] = [heading('What it would do')];
   if (view.previewError !== undefined) {
-    elements.push(warningBox([`⚠ No preview: ${show(view.previewError, 'the preview')}`]));
+    elements.push(warningBox([`⚠ ${show(view.previewError, 'the preview', 400)}`]));
   }
   if (view.preview !== undefined) {
     const shown = view.preview.facts.slice(0, limits.fields);

@@ -51,5 +51,10 @@ describe('the life of an action', () => {
     const { historyLength, historySize } = await rig.handle(pending.id).describe();
     expect(historyLength).toBeLessThanOrEqual(35);
     expect(historySize).toBeLessThanOrEqual(40_000);
+    // Every step and timer says in the history what it is for.
+    const { events } = await rig.handle(pending.id).fetchHistory();
+    const steps = (events ?? []).filter((event) => event.activityTaskScheduledEventAttributes ?? event.timerStartedEventAttributes);
+    expect(steps.length).toBeGreaterThanOrEqual(3);
+    expect(steps.filter((event) => (event.userMetadata?.summary?.data?.length ?? 0) === 0)).toEqual([]);
   });
 });

@@ -81,7 +81,7 @@ export function preview(view: ActionView): string {
             !${warnings}
           </ul>`
     }
-    !${view.previewError === undefined ? '' : html`<p class="warnings one">There is no preview: ${shown(view.previewError)}</p>`}
+    !${view.previewError === undefined ? '' : html`<p class="warnings one">${shown(view.previewError)}</p>`}
   </section>`;
 }
 

@@ -35,7 +35,8 @@ export function decisionPanel({ frame, view, now, comment }: Panel): string {
     <h2>
       !${view.status === 'pending' ? (reason === undefined ? 'Your decision' : 'Decision') : html`<span class="dot !${status.tone}"></span> ${status.label}`}
     </h2>
-    !${progress(view, now)} !${reason === undefined ? form(frame, view, comment) : html`<p class="why">${reason}</p>`}
+    !${progress(view, now)} !${view.previewError === undefined || isFinal(view.status) ? '' : html`<p class="warnings one">${shown(view.previewError)}</p>`}
+    !${reason === undefined ? form(frame, view, comment) : html`<p class="why">${reason}</p>`}
     !${reason !== undefined && view.status === 'pending' && view.stage !== undefined ? html`<p class="muted">Waiting for ${shown(nameList(view.stage.approvers.map((one) => one.name)))}.</p>` : ''}
     !${channels(view)}
   </section>`;
