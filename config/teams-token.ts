@@ -8,6 +8,9 @@ export type TeamsCredentials = TeamsConfig & { readonly appPassword?: string };
 /** Gives the bot's own access token for the Bot Connector, a new one with `renew`. Throws `channel-unavailable` when none can be had. */
 export type BotToken = (options?: { readonly renew?: boolean }) => Promise<string>;
 
+/** What is said while nobody has opened the local Teams of a development system. It is no trouble, and told as none. */
+export const noLocalTeams = 'No Teams is connected here yet; "npm run teams" opens a local one.';
+
 /** The audience of the bot's own tokens. */
 export const connectorScope = 'https://api.botframework.com';
 
@@ -42,6 +45,7 @@ export function createBotToken(config: TeamsCredentials): BotToken {
       if (result?.accessToken === undefined || result.accessToken === '') throw new Error('no token');
       return result.accessToken;
     } catch (error) {
+      if (local && !(await answers(base))) throw new CountersignError('channel-unavailable', noLocalTeams, { cause: error });
       // The cause names what the authority said; MSAL puts no secret into it.
       throw new CountersignError('channel-unavailable', 'The bot got no access token from its login authority.', { cause: error });
     }
@@ -53,6 +57,13 @@ export function secureUrl(value: string, what: string): URL {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   if (url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname))) return url;
   throw new CountersignError('config-invalid', `${what} must be an https address; http is accepted on loopback only.`);
+}
+
+async function answers(base: URL): Promise<boolean> {
+  return fetch(base, { redirect: 'manual', signal: AbortSignal.timeout(2_000) }).then(
+    () => true,
+    () => false,
+  );
 }
 
 function isLoopback(hostname: string): boolean {

@@ -1,3 +1,5 @@
+import { noLocalTeams } from '../config/teams-token.js';
+
 /** What a record of the Temporal SDK is about, as far as its level depends on it. */
 export type SdkRecord = {
   readonly level: string;
@@ -23,6 +25,7 @@ export function createLoudness(now: () => number): (record: SdkRecord) => 'error
   return ({ level, message, activity, error }) => {
     if (meant.some((start) => message.startsWith(start))) return 'debug';
     if (error?.code !== 'channel-unavailable' || activity === undefined || !channelActivities.has(activity)) return level === 'ERROR' ? 'error' : 'warn';
+    if (error.message === noLocalTeams) return 'debug';
     const told = toldAt.get(error.message);
     if (told !== undefined && now() - told < tellAgainMs) return 'debug';
     // Set anew, so that the first key is always the one told longest ago.

@@ -65,7 +65,9 @@ function fromFastify(error: unknown): CountersignError | undefined {
     const where = `${validationContext ?? 'request'}${first?.instancePath ?? ''}`;
     const extra = first?.params['additionalProperty'];
     // Path and rule only: the value may be a secret. An unknown member's name is the caller's text, so it is bounded.
-    const what = typeof extra === 'string' ? `has a member that is not known: ${JSON.stringify(extra.slice(0, 64))}` : (first?.message ?? 'is not valid');
+    const allowed = first?.params['allowedValues'];
+    const rule = `${first?.message ?? 'is not valid'}${Array.isArray(allowed) ? `: ${allowed.join(', ')}` : ''}`;
+    const what = typeof extra === 'string' ? `has a member that is not known: ${JSON.stringify(extra.slice(0, 64))}` : rule;
     return new CountersignError('request-malformed', `${where} ${what}.`);
   }
   switch (code) {

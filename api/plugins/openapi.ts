@@ -7,6 +7,8 @@ import { sharedSchemas } from '../schemas/problem.js';
 export async function registerOpenApi(app: FastifyInstance, publicUrl: string, version: string): Promise<void> {
   for (const schema of sharedSchemas) app.addSchema(schema);
   await app.register(swagger, {
+    // Pages and the endpoints of chat services are for browsers and those services, not for callers of the API.
+    hideUntagged: true,
     openapi: {
       openapi: '3.1.0',
       info: {

@@ -1,5 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { JWK } from 'jose';
+import { CountersignError } from '../../domain/errors.js';
 
 /** A named check of something the api needs; it rejects when that cannot be reached. */
 export type ReadinessCheck = { readonly name: string; readonly check: () => Promise<void> };
@@ -14,6 +15,13 @@ export function systemRoutes(
   const tags = ['system'];
   const json = (description: string) => ({ description, content: { 'application/json': { schema: { type: 'object', additionalProperties: true } } } });
   const keys = { keys: deps.publicKeys.keys.map(publicPart) };
+
+  // A person who types the host's name means the inbox; a program gets the same answer as for any other route that is none.
+  scope.get('/', { schema: { hide: true } }, async (request, reply) => {
+    void reply.header('vary', 'accept');
+    if (!/\btext\/html\b/.test(request.headers.accept ?? '')) throw new CountersignError('not-found', 'No such route.');
+    return reply.redirect('/inbox', 303);
+  });
 
   scope.get('/healthz', { schema: { tags, summary: 'The process is alive', response: { 200: json('Alive') } } }, async () => ({ status: 'ok' }));
 

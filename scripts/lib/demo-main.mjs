@@ -30,7 +30,11 @@ export async function demo(argv) {
   const client = new Client({ home, publicUrl: config.publicUrl, subject: scenario.agent });
   let view = await client.submit(scenario.body);
   console.log(invitation(config, view, scenario));
-  if (!follow && !isFinal(view.status)) return;
+  // Without a terminal only what ends without people is followed: nobody may be there to decide.
+  if (!(follow ?? scenario.people === 0) && !isFinal(view.status)) {
+    console.log('It waits for people and is not followed here; -- --follow waits for its end, and the inbox link shows how it stands.');
+    return;
+  }
   let seen = 0;
   for await (const now of client.follow(view.id)) {
     view = now;
@@ -48,7 +52,7 @@ function options(argv) {
       allowPositionals: true,
       strict: true,
     });
-    return { name: positionals[0], follow: values['no-follow'] !== true && (values.follow === true || process.stdout.isTTY === true) };
+    return { name: positionals[0], follow: values['no-follow'] === true ? false : values.follow === true || process.stdout.isTTY === true ? true : undefined };
   } catch (error) {
     throw new Trouble(`${error.message}\nUsage: npm run demo -- <scenario> [--follow | --no-follow]`);
   }

@@ -76,6 +76,17 @@ describe('bodies that are refused before anything is done', () => {
     expect(reply.body.detail).toContain('body/resource/type');
     expect(reply.text).not.toContain('SECRET VALUE');
   });
+  it('a value that is none of those allowed is answered with those that are', async () => {
+    const reply = await api.call('GET', '/v1/actions?status=wrong', { token });
+    expectRefused(reply, 'request-malformed');
+    expect(reply.body.detail).toMatch(/^querystring\/status\/0 must be equal to one of the allowed values: evaluating, pending, executing, /);
+    expect(reply.text).not.toContain('wrong');
+  });
+  it('the bare address: browsers are sent to the inbox, others are told that nothing is there', async () => {
+    const browser = await fetch(`${api.url}/`, { headers: { accept: 'text/html,application/xhtml+xml;q=0.9' }, redirect: 'manual' });
+    expect([browser.status, browser.headers.get('location')]).toEqual([303, '/inbox']);
+    for (const accept of ['*/*', 'application/json']) expectRefused(await api.call('GET', '/', { headers: { accept } }), 'not-found');
+  });
   it('paths that do not exist, and ids that cannot', async () => {
     expectRefused(await api.call('GET', '/v1/nothing', { token }), 'not-found');
     expectRefused(await api.call('GET', '/v1/actions/act_..%2f..', { token }), 'not-found');

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { noLocalTeams } from '../../../config/teams-token.js';
 import { createTeamsChannel } from '../../../activities/adapters/channels/teams.js';
 import type { CardHandle, Channel, Recipient } from '../../../activities/ports.js';
 import { samplePeople, startBotConnector, type BotConnector } from '../../helpers/bot-connector/index.js';
@@ -106,6 +107,13 @@ describe('send', () => {
     expect(failure).toMatchObject(unavailable);
     expect(String(failure) + String((failure as Error).cause)).not.toContain('not-the-password');
     expect(connector.messages()).toEqual([]);
+  });
+
+  it('says that nobody has opened the local Teams, where nothing answers on loopback', async () => {
+    const nowhere = createTeamsChannel({ config: { ...connector.config, loginAuthority: 'http://127.0.0.1:9' }, publicUrl });
+    const signal = new AbortController().signal;
+    const sending = nowhere.send({ view: sampleView(), to: { kind: 'teams' }, recipients: [recipient('alice')], notice: 'pending', dedupeKey: 'n', signal });
+    await expect(sending).rejects.toMatchObject({ ...unavailable, detail: noLocalTeams });
   });
 
   it('stops when it is aborted', async () => {

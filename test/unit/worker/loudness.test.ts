@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { noLocalTeams } from '../../../config/teams-token.js';
 import { createLoudness, type SdkRecord } from '../../../worker/loudness.js';
 
 const away = (message = 'Teams cannot be reached.', activity = 'notify'): SdkRecord => ({
@@ -18,6 +19,10 @@ describe('loudness', () => {
     nowMs = 600_000;
     expect(loudness(away())).toBe('warn');
     expect(loudness(away())).toBe('debug');
+  });
+
+  it('is quiet about a local Teams that nobody has opened yet', () => {
+    expect(createLoudness(() => 0)(away(noLocalTeams))).toBe('debug');
   });
 
   it('warns of every cause by itself', () => {
