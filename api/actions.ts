@@ -52,6 +52,9 @@ export type ListFilter = {
   readonly cursor?: string;
 };
 
+/** What a delegated token says beside who acts: the person for whom, by directory id, and who held it before. */
+export type Delegation = { readonly onBehalfOf: string; readonly via: readonly Principal[] };
+
 /** What may look: a principal with the groups that make them an operator or not. */
 export type Viewer = { readonly principal: Principal; readonly operator: boolean };
 
@@ -60,7 +63,12 @@ export type Viewer = { readonly principal: Principal; readonly operator: boolean
  * `CountersignError`; `temporal-unavailable` leaves everything as it was.
  */
 export interface Actions {
-  submit(principal: Principal, body: SubmitBody, idempotencyKey: string): Promise<{ readonly view: ActionView; readonly repeated: boolean }>;
+  submit(
+    principal: Principal,
+    body: SubmitBody,
+    idempotencyKey: string,
+    delegation?: Delegation,
+  ): Promise<{ readonly view: ActionView; readonly repeated: boolean }>;
   /** The action, or `not-found` if the viewer may not see it or there is none. */
   view(id: string, viewer: Viewer): Promise<ActionView>;
   /** Waits until the action is final or `waitMs` are over. */

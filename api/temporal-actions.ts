@@ -75,8 +75,8 @@ export function createTemporalActions(deps: TemporalActionsDeps): Actions {
   }
 
   return {
-    async submit(principal, body, idempotencyKey) {
-      const request = await check(principal, body, idempotencyKey, now());
+    async submit(principal, body, idempotencyKey, delegation) {
+      const request = await check(principal, body, idempotencyKey, now(), delegation);
       let refusal: unknown;
       const place = await pending.admit(principal.id).catch((error: unknown) => void (refusal = error));
       const view =

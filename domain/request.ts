@@ -16,8 +16,10 @@ export type ActionRequest = {
   /** The requester's own words; untrusted text. */
   readonly reason: string;
   readonly requester: Principal;
-  /** The person for whom an agent acts, if it says so; a directory id. */
+  /** The person for whom an agent acts, if it says so or its token was delegated by them; a directory id. */
   readonly onBehalfOf?: string;
+  /** Who held the delegated token before the requester, latest first (RFC 8693, nested `act`). */
+  readonly via?: readonly Principal[];
   readonly durationMs?: number;
   readonly requestedAt: string;
   /** Digest of the caller's body, to tell a repeated request from another one under the same key. */

@@ -11,12 +11,13 @@ export type Refusal = { readonly code: ErrorCode; readonly detail: string };
 export type Candidate = { readonly id: PersonId; readonly groups: readonly string[] };
 
 /**
- * The ids that a request itself names: its requester, the agent's owner, the person it is done for. None of them
- * approves it, whatever a plan says.
+ * The ids that a request itself names: its requester, the agent's owner, the person it is done for, and those through
+ * whose hands the delegation went. None of them approves it, whatever a plan says.
  */
 export function involvedIn(request: ActionRequest): readonly string[] {
-  const { requester, onBehalfOf } = request;
-  return [requester.id, ...(requester.kind === 'agent' ? [requester.owner] : []), ...(onBehalfOf === undefined ? [] : [onBehalfOf])];
+  const { requester, onBehalfOf, via = [] } = request;
+  const actors = [requester, ...via].flatMap((actor) => (actor.kind === 'agent' ? [actor.id, actor.owner] : [actor.id]));
+  return [...actors, ...(onBehalfOf === undefined ? [] : [onBehalfOf])];
 }
 
 /** True when the set names the person or one of their groups, by id. An empty set names nobody. */

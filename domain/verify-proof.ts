@@ -125,7 +125,8 @@ async function readIdToken(
   } catch (error) {
     return reasonOf(error);
   }
-  const { sub, iat: issuedAt, auth_time: authTime, acr, nonce, aud, azp, typ } = payload;
+  const { sub, iat: issuedAt, auth_time: authTime, acr, nonce, aud, azp, typ, act } = payload;
+  if (act !== undefined) return 'Somebody else acts with the token for the person it names.';
   if (Array.isArray(aud) && aud.length > 1 && azp === undefined) return 'The token is for several clients and names none.';
   if (azp !== undefined && azp !== provider.audience) return 'The token was issued to another client.';
   // Keycloak names the kind of a token in a claim: its access tokens and those of services are no ID tokens.

@@ -6,7 +6,7 @@ import type { Plan, PlanStage } from '../domain/plan.js';
 import { assessRisk, type LocalTime } from '../domain/risk.js';
 import { requestDigest, type ActionRequest } from '../domain/request.js';
 import { approversAt, canStaff, type Refusal } from '../domain/separation.js';
-import type { PersonRef } from '../domain/principal.js';
+import type { PersonRef, Principal } from '../domain/principal.js';
 import type { PolicyBundle } from './bundle.js';
 import { evaluate, type PolicyAnswer } from './evaluate.js';
 
@@ -46,9 +46,9 @@ export async function makePlan(deps: PlanDeps, request: ActionRequest, now: Date
   });
   if (refusal !== undefined) return { plan: denied({ policies: [], ...refusal }) };
   try {
-    const { owner, beneficiary, requester } = await involved(deps.directory, request);
+    const { owner, beneficiary, requester, others } = await involved(deps.directory, request);
     const names = { ...(owner === undefined ? {} : { owner: ref(owner) }), ...(beneficiary === undefined ? {} : { onBehalfOf: ref(beneficiary) }) };
-    const excluded = [...new Set([owner?.id, beneficiary?.id, requester?.id].filter((id) => id !== undefined))].sort();
+    const excluded = [...new Set([owner?.id, beneficiary?.id, requester?.id, ...others].filter((id) => id !== undefined))].sort();
     const definition = deps.connectors.get(request.action);
     if (definition === undefined)
       return { plan: denied({ policies: [], code: 'action-unknown', detail: 'No connector offers this action.' }, excluded), ...names };
@@ -87,14 +87,29 @@ export async function makePlan(deps: PlanDeps, request: ActionRequest, now: Date
 async function involved(
   directory: Directory,
   request: ActionRequest,
-): Promise<{ readonly owner?: DirectoryPerson; readonly beneficiary?: DirectoryPerson; readonly requester?: DirectoryPerson }> {
+): Promise<{
+  readonly owner?: DirectoryPerson;
+  readonly beneficiary?: DirectoryPerson;
+  readonly requester?: DirectoryPerson;
+  /** Those through whose hands a delegation went. */
+  readonly others: readonly string[];
+}> {
   const beneficiary =
     request.onBehalfOf === undefined ? undefined : await knownPerson(directory, request.onBehalfOf, 'The person on whose behalf this is asked');
-  const on = beneficiary === undefined ? {} : { beneficiary };
+  const others = await Promise.all((request.via ?? []).map((actor) => humanBehind(directory, actor)));
+  const on = { others, ...(beneficiary === undefined ? {} : { beneficiary }) };
   if (request.requester.kind === 'person') return { requester: await knownPerson(directory, request.requester.id, 'The requester'), ...on };
   const agent = await directory.agent(request.requester.id);
   if (agent === undefined || !agent.active) throw new CountersignError('principal-unknown', 'The agent is not in the directory or not active.');
   return { owner: await knownPerson(directory, agent.owner, "The agent's owner"), ...on };
+}
+
+/** The human who answers for one actor: the owner of an agent as the directory has them now, or the person. */
+async function humanBehind(directory: Directory, actor: Principal): Promise<string> {
+  if (actor.kind === 'person') return (await knownPerson(directory, actor.id, 'Somebody who delegated')).id;
+  const agent = await directory.agent(actor.id);
+  if (agent === undefined || !agent.active) throw new CountersignError('principal-unknown', 'An agent that delegated is not in the directory or not active.');
+  return (await knownPerson(directory, agent.owner, 'The owner of an agent that delegated')).id;
 }
 
 async function knownPerson(directory: Directory, id: string, what: string): Promise<DirectoryPerson> {

@@ -12,6 +12,11 @@ export type VerifiedToken = {
   /** Whether the configuration lets a decision be made with this token. */
   readonly mayDecide: boolean;
   readonly acr?: string;
+  /**
+   * Subjects, at the same issuer, of those who act with the token for its subject, the present one first (RFC 8693). A token
+   * that has them is an agent's, whatever else it says.
+   */
+  readonly actors?: readonly string[];
   readonly claims: JWTPayload;
 };
 
@@ -24,6 +29,9 @@ export class TokenRefused extends CountersignError {
     super(code);
   }
 }
+
+// One who acts and three before; a longer chain is nobody's intention.
+const mostActors = 4;
 
 export type AccessTokenVerifier = (token: string) => Promise<VerifiedToken>;
 
@@ -60,12 +68,15 @@ export async function verifyAccessToken(token: string, config: IssuerConfig, key
     requireAccessToken(payload, protectedHeader.typ);
     if ((payload.iat as number) > Date.now() / 1000 + toleranceSeconds) throw new TokenRefused('token-invalid', 'issued in the future');
     const subject = payload.sub;
-    // No subject of a real provider is longer; control characters would forge log lines and keys.
-    if (typeof subject !== 'string' || !/^[^\p{C}]{1,255}$/u.test(subject)) throw new TokenRefused('token-invalid', 'subject unfit');
+    if (!isSubject(subject)) throw new TokenRefused('token-invalid', 'subject unfit');
     const acr = payload['acr'];
+    const kind = kindOf(payload, config);
+    const actors = actorsOf(payload);
     return {
-      kind: kindOf(payload, config),
-      mayDecide: mayDecide(payload, config),
+      // Somebody acts for the subject, so it is not the subject who is here; what the claim says of the subject no longer matters.
+      kind: actors === undefined ? kind : 'agent',
+      mayDecide: actors === undefined && mayDecide(payload, config),
+      ...(actors === undefined ? {} : { actors }),
       issuer: config.issuer,
       subject,
       expiresAt: payload.exp as number,
@@ -87,6 +98,27 @@ function requireAccessToken(payload: JWTPayload, typ: string | undefined): void 
     throw new TokenRefused('token-invalid', 'another kind of token');
   // Bound to a key the caller would have to prove (RFC 7800); as a plain bearer token it may be stolen.
   if (Object.hasOwn(payload, 'cnf')) throw new TokenRefused('token-invalid', 'bound to a key');
+}
+
+// No subject of a real provider is longer; control characters would forge log lines and keys.
+function isSubject(value: unknown): value is string {
+  return typeof value === 'string' && /^[^\p{C}]{1,255}$/u.test(value);
+}
+
+/** The chain of `act`, the present actor first. One that cannot be read in full makes the token worthless, since people would be missing from it. */
+function actorsOf(payload: JWTPayload): readonly string[] | undefined {
+  if (!Object.hasOwn(payload, 'act')) return undefined;
+  const actors: string[] = [];
+  for (let act: unknown = payload['act']; act !== undefined; act = (act as Record<string, unknown>)['act']) {
+    if (actors.length === mostActors) throw new TokenRefused('token-invalid', 'delegated too many times');
+    if (typeof act !== 'object' || act === null || Array.isArray(act)) throw new TokenRefused('token-invalid', 'actor unfit');
+    const { sub, iss } = act as { readonly sub?: unknown; readonly iss?: unknown };
+    if (!isSubject(sub)) throw new TokenRefused('token-invalid', 'actor unfit');
+    // An issuer speaks for its own subjects only.
+    if (iss !== undefined && iss !== payload.iss) throw new TokenRefused('token-invalid', 'actor of another issuer');
+    actors.push(sub);
+  }
+  return actors;
 }
 
 function kindOf(payload: JWTPayload, config: IssuerConfig): 'agent' | 'person' {

@@ -67,6 +67,8 @@ export function createLogin(options: InboxOptions): Login {
         });
         const claims = tokens.claims();
         if (claims === undefined || claims.iss !== config.serverMetadata().issuer) throw new Error('no ID token of the configured issuer');
+        // Somebody else acts for the person whom it names (RFC 8693): nobody has signed in.
+        if (claims['act'] !== undefined) throw new Error('a delegated token');
         return {
           issuer: claims.iss,
           subject: claims.sub,

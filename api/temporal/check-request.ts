@@ -7,12 +7,12 @@ import { CountersignError } from '../../domain/errors.js';
 import { actionId } from '../../domain/ids.js';
 import type { Principal } from '../../domain/principal.js';
 import type { ActionRequest } from '../../domain/request.js';
-import type { SubmitBody } from '../actions.js';
+import type { Delegation, SubmitBody } from '../actions.js';
 
 const maxDurationMs = 90 * 86_400_000;
 
 /** Turns what callers ask for into requests that fit their connector, or refuses them. */
-export type RequestChecker = (principal: Principal, body: SubmitBody, idempotencyKey: string, now: Date) => Promise<ActionRequest>;
+export type RequestChecker = (principal: Principal, body: SubmitBody, idempotencyKey: string, now: Date, delegation?: Delegation) => Promise<ActionRequest>;
 
 /**
  * Compiles every connector's schema once. The checker throws `action-unknown`, `parameters-invalid`,
@@ -22,7 +22,7 @@ export function createRequestChecker(connectors: readonly ConnectorDefinition[],
   const known = new Map(
     connectors.map((definition) => [definition.name, { definition, ref: connectorRef(definition), validate: connectorAjv().compile(definition.parameters) }]),
   );
-  return async (principal, body, idempotencyKey, now) => {
+  return async (principal, body, idempotencyKey, now, delegation) => {
     const connector = known.get(body.action);
     if (connector === undefined) throw new CountersignError('action-unknown');
     const { definition } = connector;
@@ -30,17 +30,20 @@ export function createRequestChecker(connectors: readonly ConnectorDefinition[],
       throw new CountersignError('parameters-invalid', `resource/type must be one of: ${definition.resourceTypes.join(', ')}.`);
     requireValid(connector.validate, body.parameters);
     const durationMs = body.duration === undefined ? undefined : parseDuration(body.duration, definition);
-    if (body.on_behalf_of !== undefined && !(await mayActFor(directory, principal, body.on_behalf_of)))
+    if (body.on_behalf_of !== undefined && !(await mayActFor(directory, principal, body.on_behalf_of, delegation)))
       throw new CountersignError('not-permitted', 'body/on_behalf_of names nobody for whom this caller may act.');
+    const onBehalfOf = delegation?.onBehalfOf ?? body.on_behalf_of;
     return {
-      id: actionId(principal.issuer, principal.subject, idempotencyKey),
+      // An agent that acts for several people must not meet, under one key, what it asked for somebody else.
+      id: actionId(principal.issuer, delegation === undefined ? principal.subject : JSON.stringify([principal.subject, delegation.onBehalfOf]), idempotencyKey),
       action: body.action,
       connector: connector.ref,
       resource: { type: body.resource.type, id: body.resource.id },
       parameters: body.parameters,
       reason: body.reason,
       requester: principal,
-      ...(body.on_behalf_of === undefined ? {} : { onBehalfOf: body.on_behalf_of }),
+      ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
+      ...(delegation === undefined || delegation.via.length === 0 ? {} : { via: delegation.via }),
       ...(durationMs === undefined ? {} : { durationMs }),
       requestedAt: now.toISOString(),
       bodyDigest: digestJson(body),
@@ -49,7 +52,9 @@ export function createRequestChecker(connectors: readonly ConnectorDefinition[],
 }
 
 // One answer for strangers, people of the directory and people who left: it must not become a way to ask who is in the directory.
-async function mayActFor(directory: Directory, principal: Principal, id: string): Promise<boolean> {
+async function mayActFor(directory: Directory, principal: Principal, id: string, delegation: Delegation | undefined): Promise<boolean> {
+  // The token says for whom, and the issuer vouches for it; the body may repeat that.
+  if (delegation !== undefined) return id === delegation.onBehalfOf;
   const known = principal.kind === 'agent' ? ((await directory.agent(principal.id))?.actsFor ?? [principal.owner]) : [principal.id];
   return known.includes(id) && (await directory.person(id))?.active === true;
 }

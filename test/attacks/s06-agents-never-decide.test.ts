@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { developmentIssuer } from '../helpers/rig.js';
 import { customers, expectUntouched, grantOf, refusalInEvidence, Scene } from './attacker.js';
 
 describe('S6: agents never decide', () => {
@@ -20,6 +21,20 @@ describe('S6: agents never decide', () => {
     const view = await rig.submit(rig.request(customers));
     expect(await rig.decide(view, { by: 'release-bot' })).toMatchObject({ accepted: false, code: 'approver-not-eligible' });
     await refusalInEvidence(rig, view.id, 'approver-not-eligible');
+    await expectUntouched(rig, connector, view.id);
+  });
+
+  it('a person with whose token an agent acts cannot approve what it asks for, nor the owner of an agent that held the token before', async () => {
+    const { rig, connector } = await scene.start();
+    const before = { kind: 'agent', id: 'release-bot', name: 'Release bot', owner: 'bob', issuer: developmentIssuer, subject: 'release-bot' } as const;
+    const request = rig.request({ ...customers, onBehalfOf: 'alice', via: [before] });
+    const view = await rig.submit(request);
+    expect(view).toMatchObject({ requester: { id: 'invoice-bot' }, onBehalfOf: { id: 'alice' } });
+    for (const by of ['alice', 'dave']) expect(await rig.decide(view, { by })).toMatchObject({ accepted: false, code: 'approver-is-requester' });
+    await refusalInEvidence(rig, view.id, 'approver-is-requester');
+    // The workflow goes by the owner whom the directory names; the executor refuses the one of the request too.
+    const grant = await grantOf(rig, request, [{ stage: 0, decision: await rig.decision(view, { by: 'bob' }) }]);
+    expect(await scene.callExecutor(rig, grant)).toMatchObject({ refused: 'approver-is-requester' });
     await expectUntouched(rig, connector, view.id);
   });
 

@@ -52,6 +52,18 @@ describe('keeping an approver out, or finding out who exists, by naming them as 
     expect(new Set(refusals).size).toBe(1);
     expect(refusals[0]).toContain('not-permitted');
   });
+  it('a delegated token says for whom, also for people whom the directory does not list, and the body may not say otherwise', async () => {
+    const delegation = { onBehalfOf: 'alice', via: [] };
+    const request = (id?: string, to = delegation) =>
+      check(agent('plain-bot'), { ...exportBody, ...(id === undefined ? {} : { on_behalf_of: id }) }, 'key', new Date(), to);
+    expect(await request()).toMatchObject({ onBehalfOf: 'alice' });
+    expect(await request('alice')).toMatchObject({ onBehalfOf: 'alice' });
+    for (const other of ['dave', 'erin', 'nobody']) await expect(request(other)).rejects.toThrow('not-permitted');
+    // The same key for another person, or without a delegation, is another action.
+    const plain = await check(agent('plain-bot'), exportBody, 'key', new Date());
+    expect(new Set([(await request()).id, (await request(undefined, { onBehalfOf: 'erin', via: [] })).id, plain.id]).size).toBe(3);
+    expect(plain.onBehalfOf).toBeUndefined();
+  });
   it('a directory that lists somebody it does not know is not valid', () => {
     expect(() => parseDirectory('directory.yaml', text('[mallory]'))).toThrow('mallory');
   });

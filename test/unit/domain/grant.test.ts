@@ -205,6 +205,18 @@ const tampered: Record<string, Case> = {
     check: /benefits from it/,
     code: 'approver-is-requester',
   },
+  'the owner of an agent that held the delegated token before': {
+    request: { via: [{ kind: 'agent', id: 'release-bot', name: 'Release bot', owner: 'alice', issuer: 'i', subject: 'release-bot' }] },
+    plan: { excluded: [] },
+    check: /asked for the action/,
+    code: 'approver-is-requester',
+  },
+  'a person who held the delegated token before': {
+    request: { via: [{ kind: 'person', id: 'alice', name: 'Alice', issuer: 'i', subject: 'alice' }] },
+    plan: { excluded: [] },
+    check: /asked for the action/,
+    code: 'approver-is-requester',
+  },
   'the requester, a person': {
     request: { requester: { kind: 'person', id: 'alice', name: 'Alice', issuer: 'https://idp.example', subject: 'alice' } },
     plan: { excluded: [] },

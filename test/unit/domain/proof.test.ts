@@ -48,6 +48,7 @@ const refused: Record<string, { readonly of?: Partial<Decision>; readonly acr?: 
   'no auth_time, as of a client that signed in as itself': { change: { claims: { auth_time: undefined } }, reason: /does not come from a person/ },
   'another person': { change: { claims: { sub: 'bob' } }, reason: /somebody else/ },
   'a service account with the right nonce and acr': { change: { claims: { sub: 'service-deploy' } }, reason: /somebody else/ },
+  'an agent that acts for the person': { change: { claims: { act: { sub: 'invoice-bot' } } }, reason: /Somebody else acts/ },
   'another client': { change: { claims: { aud: 'other-app' } }, reason: /another client/ },
   'several clients, none of them named': { change: { claims: { aud: [inboxClient, 'other-app'] } }, reason: /several clients/ },
   'several clients, another one named': { change: { claims: { aud: [inboxClient, 'other-app'], azp: 'other-app' } }, reason: /another client/ },

@@ -78,6 +78,10 @@ describe('who a request itself involves', () => {
   const person = { kind: 'person', id: 'alice', name: 'Alice', issuer: 'i', subject: 'alice' } as const;
   it('an agent and its owner', () => expect(involvedIn(makeRequest())).toEqual(['invoice-bot', 'dave']));
   it('a person who asks', () => expect(involvedIn(makeRequest({ requester: person }))).toEqual(['alice']));
+  it('everybody through whose hands a delegation went', () => {
+    const bot = { kind: 'agent', id: 'release-bot', name: 'Release bot', owner: 'erin', issuer: 'i', subject: 'r' } as const;
+    expect(involvedIn(makeRequest({ onBehalfOf: 'bob', via: [bot, person] }))).toEqual(['invoice-bot', 'dave', 'release-bot', 'erin', 'alice', 'bob']);
+  });
   it('the person it is done for', () => expect(involvedIn(makeRequest({ onBehalfOf: 'bob' }))).toEqual(['invoice-bot', 'dave', 'bob']));
 });
 

@@ -108,6 +108,13 @@ describe('plans that nobody can pass are denials', () => {
       outcome: 'deny',
       denial: { code: 'connector-mismatch' },
     }));
+  it('the human behind everybody through whose hands a delegation went is excluded, as the directory knows them now', async () => {
+    const bot = { kind: 'agent', id: 'release-bot', name: 'Release bot', owner: 'erin', issuer: 'i', subject: 'release-bot' } as const;
+    const carol = { kind: 'person', id: 'carol', name: 'Carol', issuer: 'i', subject: 'carol' } as const;
+    expect((await plan(permit('p', 'one'), { onBehalfOf: 'bob', via: [bot, carol] })).excluded).toEqual(['bob', 'carol', 'dave']);
+    for (const via of [[{ ...bot, id: 'ghost-bot' }], [{ ...carol, id: 'ghost' }]])
+      expect(await plan(permit('p'), { via })).toMatchObject({ outcome: 'deny', denial: { code: 'principal-unknown' } });
+  });
   it('owner, requester and beneficiary are excluded', async () =>
     expect((await plan(permit('p', 'one'), { onBehalfOf: 'bob' })).excluded).toEqual(['bob', 'dave']));
 });

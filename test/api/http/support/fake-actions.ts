@@ -3,7 +3,7 @@ import { CountersignError } from '../../../../domain/errors.js';
 import { actionId } from '../../../../domain/ids.js';
 import type { Principal } from '../../../../domain/principal.js';
 import { isFinal, type ActionView, type StoryEvent } from '../../../../domain/view.js';
-import type { Actions, DecideCommand, ListFilter, SubmitBody, Viewer } from '../../../../api/actions.js';
+import type { Actions, DecideCommand, Delegation, ListFilter, SubmitBody, Viewer } from '../../../../api/actions.js';
 import { maySee } from '../../../../api/temporal/authorise.js';
 import type { DecideReply } from '../../../../workflows/contract.js';
 
@@ -53,7 +53,7 @@ export function makeView(overrides: Partial<ActionView> & Pick<ActionView, 'id'>
 /** `Actions` in memory that keeps what it was told. Routes are tested against it, not the engine. */
 export class FakeActions implements Actions {
   readonly views = new Map<string, Mutable>();
-  readonly submitted: { principal: Principal; body: SubmitBody; key: string }[] = [];
+  readonly submitted: { principal: Principal; body: SubmitBody; key: string; delegation?: Delegation }[] = [];
   readonly decided: DecideCommand[] = [];
   readonly cancelled: string[] = [];
   readonly listed: { filter: ListFilter; viewer: Viewer }[] = [];
@@ -76,7 +76,7 @@ export class FakeActions implements Actions {
     for (const listener of this.listeners) listener();
   }
 
-  async submit(principal: Principal, body: SubmitBody, key: string) {
+  async submit(principal: Principal, body: SubmitBody, key: string, delegation?: Delegation) {
     if (this.failure !== undefined) throw this.failure;
     const id = actionId(principal.issuer, principal.subject, key);
     const known = this.views.get(id);
@@ -85,7 +85,7 @@ export class FakeActions implements Actions {
       if (known.bodyDigest !== bodyDigest) throw new CountersignError('idempotency-conflict');
       return { view: known, repeated: true };
     }
-    this.submitted.push({ principal, body, key });
+    this.submitted.push({ principal, body, key, ...(delegation === undefined ? {} : { delegation }) });
     const view = makeView({ id, requester: { kind: principal.kind, id: principal.id, name: principal.name }, bodyDigest, ...this.next });
     this.views.set(id, view);
     return { view, repeated: false };
