@@ -3,6 +3,7 @@ import type { Digest } from '../domain/digest.js';
 import type { Json, JsonObject } from '../domain/json.js';
 import type { ChannelRef } from '../domain/plan.js';
 import type { PersonId } from '../domain/principal.js';
+import type { Receipt } from '../domain/receipt.js';
 import type { ActionRequest } from '../domain/request.js';
 import type { ActionView } from '../domain/view.js';
 
@@ -86,7 +87,15 @@ export interface Connector {
 }
 
 /** How the executor's own store remembers a grant. */
-export type GrantState = { readonly state: 'started' | 'done'; readonly attempt: number; readonly outcome?: ExecutionOutcome };
+export type GrantState = {
+  readonly state: 'started' | 'done';
+  readonly attempt: number;
+  readonly actionDigest: Digest;
+  readonly startedAt: string;
+  /** Who performs the action: a connector inside the executor, or one outside that was given a permit. */
+  readonly by: Receipt['source'];
+  readonly outcome?: ExecutionOutcome;
+};
 
 /** The executor's store of consumed grants. Survives crashes; two executors on one store cannot both win. */
 export interface GrantStore {
@@ -95,7 +104,11 @@ export interface GrantStore {
     readonly actionId: string;
     readonly actionDigest: Digest;
     readonly at: string;
+    /** The executor itself when absent. */
+    readonly by?: GrantState['by'];
   }): Promise<{ readonly first: boolean; readonly known: GrantState }>;
+  /** What is known of an action, without consuming anything; undefined if its grant was never consumed. */
+  find(actionId: string): Promise<GrantState | undefined>;
   /** Notes one more attempt at an idempotent step. */
   again(actionId: string): Promise<GrantState>;
   /** Notes how it ended. The first outcome stays. */

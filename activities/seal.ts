@@ -1,31 +1,65 @@
+import type { ExecutionOutcome } from '../domain/connector.js';
 import type { Json } from '../domain/json.js';
+import { verifyReceipt, type ReceiptVerdict } from '../domain/receipt.js';
 import type { WorkerDeps } from './deps.js';
 import { record } from './record.js';
 import { updateCards } from './notify.js';
-import type { WorkerActivities } from './types.js';
+import type { OpenedPlan, OpenResult, SealInput, WorkerActivities } from './types.js';
 
 // Long enough for a chat service that answers, short enough not to hold up what waits for the end.
 const cardPatienceMs = 4_000;
 
 /** Appends the entry that closes an action, or the one that says how its execution ended. */
 export function seal(deps: WorkerDeps): WorkerActivities['seal'] {
-  return async ({ actionId, key, kind, atMs, status, outcome, denial }) => {
-    const body = { status, ...(outcome === undefined ? {} : { outcome }), ...(denial === undefined ? {} : { denial }) };
-    const entry = { actionId, key, kind, at: new Date(atMs).toISOString(), body: body as unknown as Json };
-    await record(deps.evidence, entry, (earlier) => (earlier.body as { readonly status?: string }).status === status);
+  return async (input) => {
+    await sealWith(deps, input);
   };
+}
+
+/** Appends the entry together with how the receipt of the executor fared, and returns that. */
+async function sealWith(deps: WorkerDeps, { actionId, key, kind, atMs, status, outcome, denial }: SealInput): Promise<ReceiptVerdict | undefined> {
+  const receipt = outcome === undefined ? undefined : await judgeReceipt(deps, actionId, outcome);
+  const body = {
+    status,
+    ...(outcome === undefined ? {} : { outcome }),
+    ...(receipt === undefined ? {} : { receipt }),
+    ...(denial === undefined ? {} : { denial }),
+  };
+  const entry = { actionId, key, kind, at: new Date(atMs).toISOString(), body: body as unknown as Json };
+  await record(deps.evidence, entry, (earlier) => (earlier.body as { readonly status?: string }).status === status);
+  return receipt;
+}
+
+/**
+ * Holds the receipt against the plan that evidence has as the last one in force. What the engine says of an execution is
+ * nobody's word: whoever holds it can complete an activity that never ran.
+ */
+async function judgeReceipt(deps: WorkerDeps, actionId: string, outcome: ExecutionOutcome): Promise<ReceiptVerdict> {
+  const entries = await deps.evidence.ofAction(actionId);
+  const opened = entries.find((entry) => entry.kind === 'opened')?.body as { readonly result?: OpenResult } | undefined;
+  const replanned = entries.findLast((entry) => entry.kind === 'replanned')?.body as { readonly opened?: OpenedPlan } | undefined;
+  return verifyReceipt(
+    outcome,
+    {
+      actionId,
+      actionDigest: (replanned?.opened ?? opened?.result)?.actionDigest,
+      source: opened?.result?.connector.external === undefined ? 'executor' : 'connector',
+    },
+    deps.trusted,
+  );
 }
 
 /** Seals the action, then tries once to bring its cards to their final state; says whether that worked. */
 export function close(deps: WorkerDeps): WorkerActivities['close'] {
   return async ({ view, handles, ...sealed }) => {
-    await seal(deps)(sealed);
-    if (handles.length === 0) return { cards: 'up-to-date' };
+    const receipt = await sealWith(deps, sealed);
+    const doubt = receipt !== undefined && 'code' in receipt ? { doubt: { code: receipt.code, detail: receipt.detail } } : {};
+    if (handles.length === 0) return { cards: 'up-to-date', ...doubt };
     try {
       await withinMs(cardPatienceMs, updateCards(deps)({ view, handles }));
-      return { cards: 'up-to-date' };
+      return { cards: 'up-to-date', ...doubt };
     } catch {
-      return { cards: 'behind' };
+      return { cards: 'behind', ...doubt };
     }
   };
 }

@@ -106,7 +106,11 @@ export type WorkerActivities = {
   updateCards(input: { readonly view: ActionView; readonly handles: readonly CardHandle[] }): Promise<void>;
   seal(input: SealInput): Promise<void>;
   /** Seals, then tries once to bring the cards to their final state. */
-  close(input: CloseInput): Promise<{ readonly cards: 'up-to-date' | 'behind' }>;
+  close(input: CloseInput): Promise<{
+    readonly cards: 'up-to-date' | 'behind';
+    /** Why the executor's word for this outcome is missing or does not hold. */
+    readonly doubt?: Refusal;
+  }>;
 };
 
 /** The activities of the executor, by name. */

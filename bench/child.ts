@@ -86,10 +86,18 @@ async function options(): Promise<Omit<WorkerOptions, 'connection' | 'namespace'
       };
     }
     case 'action-executor': {
+      const policies = loadPolicies(policyFolder);
       const activities = createExecutorActivities({
         connectors: new Map(definitions.map((definition) => [definition.name, instantConnector(definition, began('started'))])),
         external: new Map(),
         grants: openGrantStore(path.join(folder, 'grants.sqlite')),
+        policy: {
+          bundle: () => policies,
+          directory: createFileDirectory(path.join(policyFolder, 'directory.yaml'), issuer),
+          timeZone: 'Etc/UTC',
+          environment: 'development',
+          floor: [],
+        },
         executorKey: await privateKey('executor'),
         trusted: await publicKeys(),
         now: () => new Date(),

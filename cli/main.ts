@@ -2,11 +2,13 @@
 import { Command } from 'commander';
 import { CountersignError } from '../domain/errors.js';
 import { devCommand } from './dev.js';
+import { policyCommand } from './policy.js';
 
 const program = new Command('countersign').description('Action-level approvals for AI agents and pipelines').showHelpAfterError();
 
 // One file a subcommand; each reads the configuration itself, and only when it runs.
 program.addCommand(devCommand());
+program.addCommand(policyCommand());
 
 try {
   await program.parseAsync();

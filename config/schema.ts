@@ -111,6 +111,20 @@ export const EncryptionConfig = Type.Object(
   strict,
 );
 
+/** The least that the operator of an executor demands, whatever policy asks for. */
+const FloorConfig = Type.Object(
+  {
+    /** Names of actions; `*` stands for any characters. */
+    action: Type.String({ pattern: '^[A-Za-z0-9.*-]{1,128}$' }),
+    /** Ids of resources in the same way; any when absent. */
+    resource: Type.Optional(Text),
+    /** Distinct people who must have approved. */
+    quorum: Type.Integer({ minimum: 1, maximum: 20 }),
+    assurance: Type.Union([Type.Literal('chat'), Type.Literal('login'), Type.Literal('mfa'), Type.Literal('passkey')]),
+  },
+  strict,
+);
+
 /** The whole of `countersign.yaml`. Paths are relative to the file; secrets are named, never written. */
 export const Config = Type.Object(
   {
@@ -195,6 +209,9 @@ export const Config = Type.Object(
         connectors: Type.Array(Text),
         /** Whose ID tokens prove decisions of assurance `login` and `mfa`. Without one no such stage can be passed. */
         providers: Type.Optional(Type.Array(ProofProviderConfig, { maxItems: 20 })),
+        /** Policy that its authors signed, and their public keys. An executor does not start without. */
+        policy: Type.Optional(Type.Object({ bundle: Text, authorsKeys: Text }, strict)),
+        floor: Type.Optional(Type.Array(FloorConfig, { maxItems: 100 })),
         targets: Type.Record(Type.String({ pattern: '^[a-z][a-z0-9-]{0,62}$' }), TargetConfig),
       },
       strict,

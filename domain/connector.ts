@@ -41,9 +41,13 @@ export type Fact = { readonly label: string; readonly value: string };
 /** What would happen, told before anyone decides. Holds no row and no secret of the target. */
 export type Preview = { readonly facts: readonly Fact[]; readonly warnings: readonly string[] };
 
-/** How an execution ended. `unknown`: it may or may not have taken effect; `check` says where a person looks. */
-export type ExecutionOutcome =
+/**
+ * How an execution ended. `unknown`: it may or may not have taken effect; `check` says where a person looks. `receipt` is the
+ * executor's signature over it.
+ */
+export type ExecutionOutcome = (
   | { readonly status: 'succeeded'; readonly facts: readonly Fact[]; readonly resultDigest?: Digest; readonly startedAt: string; readonly finishedAt: string }
   | { readonly status: 'failed'; readonly code: string; readonly detail: string; readonly facts?: readonly Fact[]; readonly finishedAt: string }
   | { readonly status: 'cancelled'; readonly detail: string; readonly finishedAt: string }
-  | { readonly status: 'unknown'; readonly detail: string; readonly check: string; readonly finishedAt: string };
+  | { readonly status: 'unknown'; readonly detail: string; readonly check: string; readonly finishedAt: string }
+) & { readonly receipt?: string };

@@ -98,6 +98,31 @@ export const errorCodes = {
   'grant-invalid': { status: 403, title: 'The executor did not accept the grant', remedy: 'Operators find the failed check in the action; nothing was run.' },
   'grant-consumed': { status: 409, title: 'The grant was used before', remedy: 'Nothing was run again; submit a new action.' },
   'grant-expired': { status: 403, title: 'The grant expired before execution', remedy: 'Submit the action again.' },
+  'plan-below-policy': {
+    status: 403,
+    title: 'The plan asks for less than the policy at the executor',
+    remedy: 'Submit the action again; if it stays so, operators bring worker and executor to the same policy, or look for a stolen policy key.',
+  },
+  'below-floor': {
+    status: 403,
+    title: 'Fewer people approved than the operator of the executor demands',
+    remedy: 'Ask the policy owners for a route that meets the floor of the executor; nothing was run.',
+  },
+  'policy-unavailable': {
+    status: 503,
+    title: 'The executor has no signed policy in force',
+    remedy: 'Operators must give the executor a bundle that the authors of policy have signed; nothing was run.',
+  },
+  'receipt-missing': {
+    status: 500,
+    title: 'The executor did not vouch for the success that was reported',
+    remedy: 'Look at the target and in the store of the executor; somebody may have reported a false end to the engine.',
+  },
+  'receipt-invalid': {
+    status: 500,
+    title: "The executor's receipt does not fit what was reported",
+    remedy: 'Look at the target and in the store of the executor; somebody may have reported a false end to the engine.',
+  },
   'connector-mismatch': { status: 403, title: 'The connector has changed since the request was made', remedy: 'Submit the action again.' },
   'target-unknown': { status: 422, title: 'The executor has no such target', remedy: "Use a target of the executor's configuration." },
   'target-unavailable': { status: 503, title: 'The target could not be reached', remedy: 'Bring the target back and submit the action again.' },

@@ -4,7 +4,7 @@ import type { Decision } from './decision.js';
 import type { Digest } from './digest.js';
 import type { ErrorCode } from './errors.js';
 import { planDigest, type Plan, type PlanStage } from './plan.js';
-import { weigh, type DecisionProof, type ProofVerifier } from './proof.js';
+import { weigh, type DecisionProof, type ProofVerifier, type Proven } from './proof.js';
 import { clockSkewMs, refuseRelease } from './release.js';
 import { involvedIn, isSoundStage, refuseApprover } from './separation.js';
 import { isDecision, isPlan } from './shapes.js';
@@ -26,9 +26,12 @@ export type Grant = {
 /** A grant before its release. */
 type Consent = Omit<Grant, 'release'>;
 
+/** An approval that counts, with the stage it fills and how many escalations that stage had had by then. */
+export type Seat = { readonly decision: Decision; readonly proven: Proven; readonly stage: PlanStage; readonly level: number };
+
 /** A grant that holds, or the first check that it fails. */
 export type GrantVerdict =
-  | { readonly ok: true; readonly plan: Plan; readonly digest: Digest; readonly approvedBy: readonly Decision[] }
+  | { readonly ok: true; readonly plan: Plan; readonly digest: Digest; readonly approvedBy: readonly Decision[]; readonly seats: readonly Seat[] }
   | { readonly ok: false; readonly code: ErrorCode; readonly check: string };
 
 // From the approval that ends a stage to the start of the next one: a decision may be under way for the five minutes
@@ -116,7 +119,7 @@ async function verifyReadable(
     case 'deny':
       return refused('plan: a denial', 'denied-by-policy');
     case 'allow':
-      return grant.approvals.length === 0 ? { ok: true, plan, digest, approvedBy: [] } : refused('approvals: none were asked for');
+      return grant.approvals.length === 0 ? { ok: true, plan, digest, approvedBy: [], seats: [] } : refused('approvals: none were asked for');
     case 'review':
       return verifyApprovals(grant, plan, digest, keys, nowMs, proofs);
     default:
@@ -133,7 +136,7 @@ async function verifyApprovals(
   proofs: ProofVerifier | undefined,
 ): Promise<GrantVerdict> {
   if (plan.stages.length === 0 || !plan.stages.every(isSoundStage)) return refused('plan: a stage nobody can pass');
-  const approvedBy: Decision[] = [];
+  const seats: Seat[] = [];
   const ids = new Set<string>();
   const excluded = [...plan.excluded, ...involvedIn(grant.request)];
   let [index, startMs, latestMs] = [0, Date.parse(plan.evaluatedAt), Date.parse(plan.evaluatedAt)];
@@ -151,24 +154,25 @@ async function verifyApprovals(
     const problem = refuseDecision(decision, grant, plan, digest, nowMs) ?? refuseStageTime(decision, stage, index, startMs);
     if (problem !== undefined) return problem;
     const proven = await weigh(decision, approval.proof, proofs);
+    const level = escalationLevel(stage, startMs, decision);
     const refusal = refuseApprover({
       stage,
-      level: escalationLevel(stage, startMs, decision),
+      level,
       excluded,
-      counted: approvedBy.map((earlier) => earlier.person.id),
+      counted: seats.map((earlier) => earlier.decision.person.id),
       candidate: decision.person,
       proven,
     });
     if (refusal !== undefined) return refused(`approval: ${refusal.detail}`, refusal.code);
     ids.add(decision.decisionId);
     latestMs = Math.max(latestMs, Date.parse(decision.decidedAt));
-    approvedBy.push(decision);
+    seats.push({ decision, proven, stage, level });
   }
   for (const [at, stage] of plan.stages.entries()) {
     const count = grant.approvals.filter((approval) => approval.stage === at).length;
     if (count < stage.quorum) return refused(`stage ${at + 1}: ${count} of ${stage.quorum} approvals`);
   }
-  return { ok: true, plan, digest, approvedBy };
+  return { ok: true, plan, digest, approvedBy: seats.map((seat) => seat.decision), seats };
 }
 
 function refuseDecision(decision: Decision, grant: Pick<Grant, 'request'>, plan: Plan, digest: Digest, nowMs: number): GrantVerdict | undefined {

@@ -19,21 +19,43 @@ export type PolicyBundle = {
   readonly preparsed: { readonly schema: string; readonly policies: string };
 };
 
+/** One file of a policy folder. */
+export type PolicyFile = { readonly name: string; readonly text: string };
+
 const maxPolicies = 2_000;
 const maxFileBytes = 1_048_576;
+const schemaName = 'schema.cedarschema';
+const routesName = 'routes.yaml';
+const fileName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+
+/** `compilePolicies` over the files of a folder. Throws `config-invalid` with the file and, where there is one, the line. */
+export function loadPolicies(directory: string): PolicyBundle {
+  return compilePolicies(readPolicyFiles(directory), directory);
+}
+
+/** The files of a folder that make up its policy, sorted by name; whatever else lies there is left alone. Throws `config-invalid`. */
+export function readPolicyFiles(directory: string): readonly PolicyFile[] {
+  const names = list(directory).filter((name) => name.endsWith('.cedar'));
+  return [...names, routesName, schemaName].sort().map((name) => ({ name, text: read(directory, name) }));
+}
 
 /**
- * Reads `schema.cedarschema`, `*.cedar` and `routes.yaml` from a folder, validates the policies against the schema
- * and every `@review` against the routes. Throws `config-invalid` with the file and, where there is one, the line.
+ * Validates the policies of `schema.cedarschema`, `*.cedar` and `routes.yaml` against the schema and every `@review` against
+ * the routes. The digest depends on the files alone, not on where they came from. Throws `config-invalid`.
+ * @param directory where the files are said to be, for messages
  */
-export function loadPolicies(directory: string): PolicyBundle {
-  const names = list(directory);
-  const schemaText = read(directory, 'schema.cedarschema');
-  const routesText = read(directory, 'routes.yaml');
-  const files = names.filter((name) => name.endsWith('.cedar')).map((name) => ({ name, text: read(directory, name) }));
+export function compilePolicies(given: readonly PolicyFile[], directory: string): PolicyBundle {
+  const byName = new Map(given.map(({ name, text }) => [name, text]));
+  if (byName.size !== given.length) throw invalid(`${directory} holds two files of one name.`);
+  const [schemaText, routesText] = [byName.get(schemaName), byName.get(routesName)];
+  if (schemaText === undefined || routesText === undefined)
+    throw invalid(`${path.join(directory, schemaText === undefined ? schemaName : routesName)} is missing.`);
+  const files = [...given].filter(({ name }) => name !== schemaName && name !== routesName).sort((a, b) => (a.name < b.name ? -1 : 1));
+  const strange = files.find(({ name }) => !name.endsWith('.cedar') || !fileName.test(name));
+  if (strange !== undefined) throw invalid(`${directory} holds a file that is no policy: ${JSON.stringify(strange.name.slice(0, 100))}.`);
   if (files.length === 0) throw invalid(`${directory} holds no .cedar file; without a policy nothing is permitted.`);
 
-  const routes = parseRoutes(path.join(directory, 'routes.yaml'), routesText);
+  const routes = parseRoutes(path.join(directory, routesName), routesText);
   const { entries, texts } = collect(directory, files);
   for (const entry of entries.values()) {
     if (entry.review !== undefined && !routes.has(entry.review))
@@ -52,7 +74,7 @@ export function loadPolicies(directory: string): PolicyBundle {
 
 function collect(
   directory: string,
-  files: readonly { readonly name: string; readonly text: string }[],
+  files: readonly PolicyFile[],
 ): { readonly entries: ReadonlyMap<string, PolicyEntry>; readonly texts: Record<string, string> } {
   const entries = new Map<string, PolicyEntry>();
   const texts: Record<string, string> = {};

@@ -11,6 +11,7 @@ import { loadConfig } from '../config/load.js';
 import { temporalConnection } from '../config/temporal.js';
 import { createFileDirectory } from '../directory/file.js';
 import { taskQueues } from '../workflows/contract.js';
+import { openPolicy } from './policy.js';
 import { createLog, runProcess, shutdownSignal } from './log.js';
 
 const log = createLog('executor');
@@ -19,6 +20,7 @@ const log = createLog('executor');
 process.umask(0o077);
 await runProcess(log, async () => {
   const config = loadConfig();
+  const policy = await openPolicy(config, log);
   const connectors = createConnectors(config);
   const grants = openGrantStore(config.resolve(config.executor.grants));
   const directory = createFileDirectory(config.resolve(config.directory.file), config.dev === undefined ? undefined : `http://127.0.0.1:${config.dev.idpPort}`);
@@ -36,6 +38,13 @@ await runProcess(log, async () => {
         .map((definition) => [definition.name, definition]),
     ),
     grants,
+    policy: {
+      bundle: policy.bundle,
+      directory,
+      timeZone: config.policy.timeZone,
+      environment: config.environment,
+      floor: config.executor.floor ?? [],
+    },
     executorKey: await loadSigningKey(config, 'executor'),
     trusted: await loadTrustedKeys(config),
     now: () => new Date(),
@@ -53,10 +62,11 @@ await runProcess(log, async () => {
   });
   const stop = shutdownSignal();
   const running = worker.run();
-  log.info({ ready: true, connectors: [...allowed] }, 'executor is ready');
+  log.info({ ready: true, connectors: [...allowed], policyDigest: policy.bundle().digest }, 'executor is ready');
   await Promise.race([stop, running]);
   if (worker.getState() === 'RUNNING') worker.shutdown();
   await running;
+  policy.close();
   await Promise.all(connectors.map(async (connector) => connector.close?.()));
   proofs.close();
   await grants.close();

@@ -159,6 +159,7 @@ async function close(state: ActionState, notices: Notices): Promise<void> {
     view: state.view(),
     handles: state.handles,
   });
+  if (closed.doubt !== undefined) state.tell(Date.now(), 'error', `${closed.doubt.detail} (${closed.doubt.code})`);
   publish(state);
   if (closed.cards === 'behind') await notices.catchUp();
 }

@@ -91,6 +91,9 @@ function failureToOutcome(error: unknown): ExecutionOutcome {
   if (isCancellation(error)) return { status: 'cancelled', detail: 'It was stopped before the executor reported an effect.', finishedAt };
   const cause = error instanceof ActivityFailure ? error.cause : error;
   if (cause instanceof ApplicationFailure && cause.type && cause.nonRetryable) return { status: 'failed', code: cause.type, detail: cause.message, finishedAt };
+  // It was tried until its time was over, and each time the executor said that nothing had begun.
+  if (cause instanceof ApplicationFailure && (cause.type === 'directory-unavailable' || cause.type === 'policy-unavailable'))
+    return { status: 'failed', code: cause.type, detail: cause.message, finishedAt };
   if (cause instanceof TimeoutFailure && cause.timeoutType === 'SCHEDULE_TO_START' && cause.cause === undefined)
     return { status: 'failed', code: 'grant-expired', detail: 'No executor took it up before the grant expired.', finishedAt };
   return unclear();

@@ -1,9 +1,17 @@
 import type { ExecutionOutcome } from '../../domain/connector.js';
+import type { Digest } from '../../domain/digest.js';
 import { CountersignError } from '../../domain/errors.js';
 import type { GrantState, GrantStore } from '../ports.js';
 import { openPrivateDatabase } from './private-database.js';
 
-type Row = { action_digest: string; state: 'started' | 'done'; attempt: number; outcome: string | null };
+type Row = {
+  action_digest: Digest;
+  state: 'started' | 'done';
+  attempt: number;
+  outcome: string | null;
+  started_at: string;
+  performed_by: GrantState['by'];
+};
 
 /**
  * The executor's store of consumed grants in one SQLite file; several executors may share it.
@@ -19,13 +27,17 @@ export function openGrantStore(file: string): GrantStore {
     attempt INTEGER NOT NULL CHECK (attempt >= 1),
     outcome TEXT,
     started_at TEXT NOT NULL,
-    finished_at TEXT
+    finished_at TEXT,
+    performed_by TEXT NOT NULL DEFAULT 'executor' CHECK (performed_by IN ('executor', 'connector'))
   ) STRICT, WITHOUT ROWID`);
+  // Stores made before receipts lack the column.
+  if (!(db.pragma('table_info(grants)') as { readonly name: string }[]).some(({ name }) => name === 'performed_by'))
+    db.exec("ALTER TABLE grants ADD COLUMN performed_by TEXT NOT NULL DEFAULT 'executor'");
 
   const insert = db.prepare(
-    "INSERT INTO grants (action_id, action_digest, state, attempt, started_at) VALUES (?, ?, 'started', 1, ?) ON CONFLICT (action_id) DO NOTHING",
+    "INSERT INTO grants (action_id, action_digest, state, attempt, started_at, performed_by) VALUES (?, ?, 'started', 1, ?, ?) ON CONFLICT (action_id) DO NOTHING",
   );
-  const select = db.prepare<[string], Row>('SELECT action_digest, state, attempt, outcome FROM grants WHERE action_id = ?');
+  const select = db.prepare<[string], Row>('SELECT action_digest, state, attempt, outcome, started_at, performed_by FROM grants WHERE action_id = ?');
   const bump = db.prepare("UPDATE grants SET attempt = attempt + 1 WHERE action_id = ? AND state = 'started'");
   const close = db.prepare("UPDATE grants SET state = 'done', outcome = ?, finished_at = ? WHERE action_id = ? AND state = 'started'");
 
@@ -35,8 +47,8 @@ export function openGrantStore(file: string): GrantStore {
     return row;
   };
   // Immediate transactions take the write lock first, so that what is read cannot change before it is written.
-  const beginNow = db.transaction((actionId: string, actionDigest: string, at: string) => {
-    const first = insert.run(actionId, actionDigest, at).changes === 1;
+  const beginNow = db.transaction((actionId: string, actionDigest: string, at: string, by: GrantState['by']) => {
+    const first = insert.run(actionId, actionDigest, at, by).changes === 1;
     const row = known(actionId);
     if (row.action_digest !== actionDigest) throw new CountersignError('grant-consumed', 'Another digest of this action was executed before.');
     return { first, known: stateOf(row) };
@@ -52,7 +64,11 @@ export function openGrantStore(file: string): GrantStore {
 
   return {
     // Async only so that a failure is a rejection: better-sqlite3 itself works synchronously.
-    begin: async ({ actionId, actionDigest, at }) => beginNow.immediate(actionId, actionDigest, at),
+    begin: async ({ actionId, actionDigest, at, by = 'executor' }) => beginNow.immediate(actionId, actionDigest, at, by),
+    find: async (actionId) => {
+      const row = select.get(actionId);
+      return row === undefined ? undefined : stateOf(row);
+    },
     again: async (actionId) => againNow.immediate(actionId),
     finish: async (actionId, outcome) => finishNow.immediate(actionId, outcome),
     close: async () => void db.close(),
@@ -60,5 +76,6 @@ export function openGrantStore(file: string): GrantStore {
 }
 
 function stateOf(row: Row): GrantState {
-  return { state: row.state, attempt: row.attempt, ...(row.outcome === null ? {} : { outcome: JSON.parse(row.outcome) as ExecutionOutcome }) };
+  const { state, attempt, action_digest: actionDigest, started_at: startedAt, performed_by: by } = row;
+  return { state, attempt, actionDigest, startedAt, by, ...(row.outcome === null ? {} : { outcome: JSON.parse(row.outcome) as ExecutionOutcome }) };
 }

@@ -4,6 +4,7 @@ import type { ExecutorDeps } from '../deps.js';
 import { guarded } from '../failure.js';
 import { OneAtATime, requireWanted, stopSignal } from './attempts.js';
 import { compileSchemas, type RequireFit } from './parameters.js';
+import { admit, refuseRepetition, requirePolicy } from './policy.js';
 import type { Connector, ConnectorContext } from '../ports.js';
 import type { ExecutorActivities } from '../types.js';
 import { connectorRef, type ConnectorDefinition, type ExecutionOutcome } from '../../domain/connector.js';
@@ -11,6 +12,7 @@ import { CountersignError, type ErrorCode } from '../../domain/errors.js';
 import { verifyGrant, verifyRequest, type Grant, type GrantVerdict } from '../../domain/grant.js';
 import { boundOutcome } from '../../domain/outcome.js';
 import { permitPayload, permitType } from '../../domain/permit.js';
+import { withReceipt } from '../../domain/receipt.js';
 import { requestDigest, type ActionRequest } from '../../domain/request.js';
 import { isPlan } from '../../domain/shapes.js';
 import { signCompact, verify } from '../../domain/signing.js';
@@ -29,9 +31,9 @@ export function createExecutorActivities(deps: ExecutorDeps): ExecutorActivities
   const requireFit = compileSchemas([...[...deps.connectors.values()].map(({ definition }) => definition), ...deps.external.values()]);
   return {
     preview: guarded((input) => preview(deps, requireFit, input)),
-    execute: guarded(({ grant }) => attempts.run(grant.request.id, () => execute(deps, requireFit, grant))),
+    execute: guarded(({ grant }) => attempts.run(grant.request.id, async () => vouched(deps, grant.request.id, await execute(deps, requireFit, grant)))),
     authorize: guarded((input) => authorize(deps, requireFit, input)),
-    settle: guarded(({ actionId, outcome }) => deps.grants.finish(actionId, boundOutcome(outcome, deps.now().toISOString()))),
+    settle: guarded((input) => settle(deps, input)),
   };
 }
 
@@ -56,6 +58,7 @@ async function preview(
     throw new CountersignError('grant-invalid', 'The plan for this preview does not hold.');
   if (request.connector.digest !== connectorRef(connector.definition).digest) throw new CountersignError('connector-mismatch');
   requireFit(connector.definition, request);
+  await requirePolicy(deps, request, signed.content);
   connector.check(request);
   if (connector.preview === undefined) return { facts: [], warnings: [] };
   return withBeat(deps, cancellationSignal(), (context) => connector.preview!(request, context));
@@ -65,11 +68,15 @@ async function execute(deps: ExecutorDeps, requireFit: RequireFit, grant: Grant)
   const connector = connectorFor(deps, grant.request.action);
   const verdict = await verified(deps, grant, connector.definition);
   requireFit(connector.definition, grant.request);
+  const { idempotent } = connector.definition;
+  const begun = await deps.grants.find(grant.request.id);
+  if (begun === undefined) await admit(deps, grant.request, verdict);
+  const refusal = begun?.state === 'started' && idempotent ? await refuseRepetition(deps, grant.request, verdict) : undefined;
   const consumed = await deps.grants.begin({ actionId: grant.request.id, actionDigest: verdict.digest, at: deps.now().toISOString() });
   if (!consumed.first) {
     if (consumed.known.state === 'done' && consumed.known.outcome !== undefined) return consumed.known.outcome;
-    // It began before and nobody reported how it ended. Only a step that may safely run twice runs again.
-    if (!connector.definition.idempotent)
+    // It began before and nobody reported how it ended. Only a step that may safely run twice, and that policy still lets run, runs again.
+    if (!idempotent || refusal !== undefined)
       return deps.grants.finish(grant.request.id, unclear(deps, grant.request, 'An earlier attempt began and did not report how it ended.', connector));
     const { attempt: count } = await deps.grants.again(grant.request.id);
     if (count > maxAttempts)
@@ -125,14 +132,14 @@ async function authorize(
     throw new CountersignError('action-unknown', 'This executor permits no such connector.');
   const verdict = await verified(deps, grant, definition);
   requireFit(definition, grant.request);
-  const consumed = await deps.grants.begin({ actionId: grant.request.id, actionDigest: verdict.digest, at: deps.now().toISOString() });
-  if (!consumed.first)
-    return {
-      ok: false,
-      outcome:
-        consumed.known.outcome ??
-        (await deps.grants.finish(grant.request.id, unclear(deps, grant.request, 'A permit was issued before, and nobody reported how it ended.'))),
-    };
+  if ((await deps.grants.find(grant.request.id)) === undefined) await admit(deps, grant.request, verdict);
+  const consumed = await deps.grants.begin({ actionId: grant.request.id, actionDigest: verdict.digest, at: deps.now().toISOString(), by: 'connector' });
+  if (!consumed.first) {
+    const outcome =
+      consumed.known.outcome ??
+      (await deps.grants.finish(grant.request.id, unclear(deps, grant.request, 'A permit was issued before, and nobody reported how it ended.')));
+    return { ok: false, outcome: await vouched(deps, grant.request.id, outcome) };
+  }
   const payload = permitPayload({
     request: grant.request,
     actionDigest: verdict.digest,
@@ -142,6 +149,22 @@ async function authorize(
   });
   const permit = await signCompact(deps.executorKey, permitType, payload);
   return { ok: true, permit };
+}
+
+/** Takes what a connector outside reported, for an action that was permitted to it. */
+async function settle(deps: ExecutorDeps, { actionId, outcome }: Parameters<ExecutorActivities['settle']>[0]): Promise<ExecutionOutcome> {
+  const known = await deps.grants.find(actionId);
+  // Else somebody with Temporal could say how an action of the executor's own ended, while it still runs.
+  if (known?.by !== 'connector') throw new CountersignError('grant-invalid', 'No connector outside the executor was permitted this action.');
+  return vouched(deps, actionId, await deps.grants.finish(actionId, boundOutcome(outcome, deps.now().toISOString())));
+}
+
+/** The outcome with the executor's signature over it. */
+async function vouched(deps: ExecutorDeps, actionId: string, outcome: ExecutionOutcome): Promise<ExecutionOutcome> {
+  const known = await deps.grants.find(actionId);
+  if (known === undefined) throw new CountersignError('internal-error', 'The grant store does not know this action.');
+  const { actionDigest, startedAt, by: source } = known;
+  return withReceipt(outcome, { actionId, actionDigest, startedAt, source }, deps.executorKey);
 }
 
 async function verified(deps: ExecutorDeps, grant: Grant, definition: ConnectorDefinition): Promise<Extract<GrantVerdict, { ok: true }>> {

@@ -42,6 +42,7 @@ const Outcome = object({
   result_digest: Type.Optional(Digest),
   started_at: Type.Optional(Time),
   finished_at: Time,
+  receipt: Type.Optional(Type.String({ description: "The executor's signature over this outcome, a compact JWS; absent where it vouches for none" })),
 });
 
 const Stage = object({
@@ -184,5 +185,6 @@ function outcomeToWire(outcome: NonNullable<ActionView['outcome']>) {
     result_digest: get('resultDigest'),
     started_at: get('startedAt'),
     finished_at: outcome.finishedAt,
+    receipt: outcome.receipt,
   });
 }

@@ -30,6 +30,19 @@ export async function ensureKeys(folder, { split = false, mode = 0o600 } = {}) {
   return made;
 }
 
+/**
+ * Makes the key with which a development system signs its own policies, in a folder that no server is given, and returns its
+ * file. Elsewhere "countersign policy keygen" makes it, on a machine of the authors.
+ */
+export async function ensureAuthorsKey(folder) {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const file = path.join(folder, 'authors.private.jwk');
+  await createOnce(file, () => JSON.stringify(newKey('authors')), 0o600);
+  const text = `${JSON.stringify({ keys: [publicHalf(await readKey(file), 'authors')] }, null, 2)}\n`;
+  await writeAtomically(path.join(folder, 'authors.jwks.json'), text, 0o644);
+  return file;
+}
+
 function newKey(role) {
   const jwk = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
   return { kty: 'OKP', crv: 'Ed25519', x: jwk.x, d: jwk.d, kid: `${role}-${thumbprint(jwk).slice(0, 16)}`, alg: 'EdDSA', use: 'sig' };

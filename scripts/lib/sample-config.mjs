@@ -15,6 +15,9 @@ export const secretNames = {
   teams: 'COUNTERSIGN_TEAMS_PASSWORD',
 };
 
+/** Where npm start puts the policies that it signs, and the public half of the key it signs them with. */
+const signedPolicy = { bundle: 'policy.bundle.jws', authorsKeys: 'authors/authors.jwks.json' };
+
 /** Where `npm run teams` stands in for Microsoft's cloud. It is not started with the system, so its port is not searched for. */
 const relayUrl = (ports) => `http://127.0.0.1:${ports.api + 9}`;
 
@@ -83,6 +86,15 @@ export async function movePorts(home, ports, { embedded }) {
     document.setIn(['temporal', 'address'], `127.0.0.1:${ports.temporal}`);
     document.setIn(['temporal', 'uiUrl'], `http://127.0.0.1:${ports.temporalUi}`);
   }
+  await save(configFile(home), document.toString({ lineWidth: 160 }));
+}
+
+/** Gives a configuration of an earlier version what names the signed policies. */
+export async function ensurePolicyEntry(home) {
+  const { parseDocument } = await import('yaml');
+  const document = parseDocument(await readFile(configFile(home), 'utf8'));
+  if (document.get('environment') !== 'development' || document.hasIn(['executor', 'policy'])) return;
+  document.setIn(['executor', 'policy'], document.createNode(signedPolicy));
   await save(configFile(home), document.toString({ lineWidth: 160 }));
 }
 
@@ -172,6 +184,13 @@ executor:
   grants: grants.sqlite
   exports: exports
   connectors: [postgres.export, http.request]
+  # The executor judges every plan by these policies itself. npm start signs policy.directory anew each time.
+  policy:
+    bundle: ${signedPolicy.bundle}
+    authorsKeys: ${signedPolicy.authorsKeys}
+  # What must have approved at least, whatever policy says.
+  # floor:
+  #   - { action: 'postgres.*', resource: 'crm/*', quorum: 2, assurance: login }
   targets:
     crm:
       kind: postgres

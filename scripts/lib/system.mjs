@@ -4,6 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ensureKeys } from './keys.mjs';
 import { tryLock } from './lock.mjs';
+import { signPolicies } from './policy.mjs';
 import { defaultPorts, isFree, nextFree, portsFromBase, requireFree } from './ports.mjs';
 import { systemProcesses } from './processes.mjs';
 import { configFile, ensureConfig, ensureEncryption, movePorts, readConfig } from './sample-config.mjs';
@@ -69,7 +70,7 @@ export function createSystem({ home, config, secrets, release, temporal, write, 
         if (temporal !== undefined) return one('temporal');
         await registerSearchAttributes(config.address, config.namespace);
       })();
-      await allOrFirstError([engine, one('database'), one('idp')]);
+      await allOrFirstError([engine, one('database'), one('idp'), signPolicies(home)]);
       await allOrFirstError([one('worker'), one('executor')]);
       await one('api');
     },

@@ -11,7 +11,7 @@ import { createExecutorActivities } from '../../activities/executor/index.js';
 import { createSqliteEvidenceLog } from '../../activities/adapters/evidence/sqlite.js';
 import { openGrantStore } from '../../activities/adapters/grant-store-sqlite.js';
 import type { Channel, Connector, EvidenceLog, GrantStore } from '../../activities/ports.js';
-import type { WorkerDeps } from '../../activities/deps.js';
+import type { ExecutorPolicy, WorkerDeps } from '../../activities/deps.js';
 import { failureConverterPath } from '../../codec/data-converter.js';
 import { connectorRef, type ConnectorDefinition } from '../../domain/connector.js';
 import { builtinConnectors } from '../../domain/connectors/index.js';
@@ -23,6 +23,7 @@ import type { ActionId, ActionRequest } from '../../domain/request.js';
 import { sign } from '../../domain/signing.js';
 import type { ActionView } from '../../domain/view.js';
 import { createFileDirectory } from '../../directory/file.js';
+import type { Directory } from '../../directory/port.js';
 import { loadPolicies } from '../../policy/bundle.js';
 import { cancelUpdate, decideUpdate, executorTaskQueue, searchAttributes, verdictUpdate, viewQuery, type DecideReply } from '../../workflows/contract.js';
 import type { action } from '../../workflows/action.js';
@@ -60,6 +61,8 @@ export type RigOptions = {
   readonly external?: readonly ConnectorDefinition[];
   readonly evidence?: (log: EvidenceLog) => EvidenceLog;
   readonly directory?: (directory: WorkerDeps['directory']) => WorkerDeps['directory'];
+  /** What the executor judges by, where it differs from the worker; it follows the worker's bundle unless told otherwise. */
+  readonly executorPolicy?: Partial<Pick<ExecutorPolicy, 'bundle' | 'floor'>> & { readonly directory?: (directory: Directory) => Directory };
   readonly now?: () => Date;
   readonly keys?: TestKeys;
   /** Checks proofs, in the worker and in the executor alike. */
@@ -110,6 +113,7 @@ export class Rig {
     const evidence = options.evidence?.(plainEvidence) ?? plainEvidence;
     const grants = openGrantStore(path.join(folder, 'grants.sqlite'));
     const plainDirectory = createFileDirectory(path.join(policies, 'directory.yaml'), developmentIssuer);
+    const executorDirectory = createFileDirectory(path.join(policies, 'directory.yaml'), developmentIssuer);
     const connection = await NativeConnection.connect({ address: options.address });
     const clientConnection = await Connection.connect({ address: options.address });
     const activities = createActivities({
@@ -158,6 +162,13 @@ export class Rig {
         connectors: new Map(connectors.map((connector) => [connector.definition.name, connector])),
         external: new Map((options.external ?? []).map((definition) => [definition.name, definition])),
         grants,
+        policy: {
+          bundle: options.executorPolicy?.bundle ?? (() => bundle.current),
+          directory: options.executorPolicy?.directory?.(executorDirectory) ?? executorDirectory,
+          timeZone: 'Etc/UTC',
+          environment: 'development',
+          floor: options.executorPolicy?.floor ?? [],
+        },
         executorKey: keys.signing.executor,
         trusted: keys.trusted,
         ...(options.proofs === undefined ? {} : { proofs: options.proofs }),

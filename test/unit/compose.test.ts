@@ -95,6 +95,13 @@ describe('docker-compose.yml', () => {
     expect(mounted).toEqual([`${keyHolder[name]}:/run/countersign/keys:ro`]);
   });
 
+  it('gives the signed policy and the public keys of its authors to the executor alone, and the private one to nobody', () => {
+    const holders = services.filter(([, one]) => JSON.stringify(one).includes('COUNTERSIGN_SIGNED_POLICY_DIR'));
+    expect(holders.map(([name]) => name)).toEqual(['executor']);
+    expect((service('executor').volumes ?? []).find((volume) => volume.includes('SIGNED_POLICY'))).toMatch(/:\/etc\/countersign\/signed-policy:ro$/);
+    expect(text).not.toContain('authors.private');
+  });
+
   it('lets only the job that makes the keys write them, without a network', () => {
     for (const [name, one] of services) {
       const writable = (one.volumes ?? []).filter((volume) => volume.startsWith('keys-') && !volume.endsWith(':ro'));

@@ -12,6 +12,8 @@ const at = '2026-04-01T00:00:00.000Z';
 const succeeded: ExecutionOutcome = { status: 'succeeded', facts: [{ label: 'Rows', value: '1' }], startedAt: at, finishedAt: at };
 const failed: ExecutionOutcome = { status: 'failed', code: 'target-refused', detail: 'no', finishedAt: at };
 
+const started = (attempt: number) => ({ state: 'started', attempt, actionDigest: digest, startedAt: at, by: 'executor' });
+
 describe('the grant store', () => {
   let folder: string;
   beforeAll(() => {
@@ -22,17 +24,17 @@ describe('the grant store', () => {
   it('lets a grant begin once, over restarts', async () => {
     const file = path.join(folder, 'below', 'restart.db');
     const store = openGrantStore(file);
-    expect(await store.begin({ actionId: 'act_a', actionDigest: digest, at })).toEqual({ first: true, known: { state: 'started', attempt: 1 } });
-    expect(await store.begin({ actionId: 'act_a', actionDigest: digest, at })).toEqual({ first: false, known: { state: 'started', attempt: 1 } });
-    expect(await store.again('act_a')).toEqual({ state: 'started', attempt: 2 });
+    expect(await store.begin({ actionId: 'act_a', actionDigest: digest, at })).toEqual({ first: true, known: started(1) });
+    expect(await store.begin({ actionId: 'act_a', actionDigest: digest, at })).toEqual({ first: false, known: started(1) });
+    expect(await store.again('act_a')).toEqual(started(2));
     await store.close();
 
     const reopened = openGrantStore(file);
-    expect(await reopened.begin({ actionId: 'act_a', actionDigest: digest, at })).toEqual({ first: false, known: { state: 'started', attempt: 2 } });
+    expect(await reopened.begin({ actionId: 'act_a', actionDigest: digest, at })).toEqual({ first: false, known: started(2) });
     expect(await reopened.finish('act_a', succeeded)).toEqual(succeeded);
     expect(await reopened.begin({ actionId: 'act_a', actionDigest: digest, at })).toEqual({
       first: false,
-      known: { state: 'done', attempt: 2, outcome: succeeded },
+      known: { ...started(2), state: 'done', outcome: succeeded },
     });
     await reopened.close();
   });
@@ -42,7 +44,7 @@ describe('the grant store', () => {
     await store.begin({ actionId: 'act_a', actionDigest: digest, at });
     expect(await store.finish('act_a', failed)).toEqual(failed);
     expect(await store.finish('act_a', succeeded)).toEqual(failed);
-    expect(await store.again('act_a')).toEqual({ state: 'done', attempt: 1, outcome: failed });
+    expect(await store.again('act_a')).toEqual({ ...started(1), state: 'done', outcome: failed });
     await store.close();
   });
 

@@ -1,44 +1,88 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { createExecutorActivities } from '../../../activities/executor/index.js';
-import type { Connector, GrantStore } from '../../../activities/ports.js';
-import type { ConnectorDefinition, ExecutionOutcome } from '../../../domain/connector.js';
+import type { ExecutorPolicy } from '../../../activities/deps.js';
+import type { Connector, GrantState, GrantStore } from '../../../activities/ports.js';
+import { createFileDirectory } from '../../../directory/file.js';
+import type { ConnectorDefinition } from '../../../domain/connector.js';
 import type { Grant } from '../../../domain/grant.js';
 import type { Plan } from '../../../domain/plan.js';
 import { requestDigest, type ActionRequest } from '../../../domain/request.js';
 import { sign } from '../../../domain/signing.js';
+import { compilePolicies } from '../../../policy/bundle.js';
 import { makeKeys, sealRequest, type TestKeys } from '../../helpers/keys.js';
 
-const keys: TestKeys = await makeKeys();
+export const keys: TestKeys = await makeKeys();
 const now = new Date('2026-04-01T00:00:10.000Z');
 
 /** A store of grants in memory that tells what was begun. */
 function memoryGrants(): GrantStore & { readonly begun: string[] } {
   const begun: string[] = [];
-  const outcomes = new Map<string, ExecutionOutcome>();
+  const states = new Map<string, GrantState>();
+  const known = (actionId: string): GrantState => {
+    const state = states.get(actionId);
+    if (state === undefined) throw new TypeError(`${actionId} never began`);
+    return state;
+  };
   return {
     begun,
-    begin: async ({ actionId }) => {
+    begin: async ({ actionId, actionDigest, at, by = 'executor' }) => {
       const first = !begun.includes(actionId);
-      if (first) begun.push(actionId);
-      return { first, known: { state: 'started', attempt: 1 } };
+      if (first) {
+        begun.push(actionId);
+        states.set(actionId, { state: 'started', attempt: 1, actionDigest, startedAt: at, by });
+      }
+      return { first, known: known(actionId) };
     },
-    again: async () => ({ state: 'started', attempt: 2 }),
+    find: async (actionId) => states.get(actionId),
+    again: async (actionId) => {
+      const state = { ...known(actionId), attempt: known(actionId).attempt + 1 };
+      states.set(actionId, state);
+      return state;
+    },
     finish: async (actionId, outcome) => {
-      if (!outcomes.has(actionId)) outcomes.set(actionId, outcome);
-      return outcomes.get(actionId) as ExecutionOutcome;
+      const state = known(actionId);
+      if (state.outcome === undefined) states.set(actionId, { ...state, state: 'done', outcome });
+      return known(actionId).outcome ?? outcome;
     },
     close: async () => undefined,
   };
 }
 
+const samples = path.resolve(import.meta.dirname, '../../../policies');
+const routes = `routes:
+  people:
+    stages: [{ name: Owner, approvers: { groups: [g-data-owners] }, expires_in: 1h }]
+`;
+/** A bundle of these policies with the sample schema. */
+export const bundleOf = (cedar: string) =>
+  compilePolicies(
+    [
+      { name: 'schema.cedarschema', text: readFileSync(path.join(samples, 'schema.cedarschema'), 'utf8') },
+      { name: 'routes.yaml', text: routes },
+      { name: 'test.cedar', text: cedar },
+    ],
+    'test',
+  );
+const allowing = bundleOf('@id("everything") permit (principal, action, resource);');
+
 /** The executor with one connector or one definition of a customer's own, and grants as honest processes would sign them. */
-export function executorOf(connectors: readonly Connector[], external: readonly ConnectorDefinition[] = []) {
+export function executorOf(connectors: readonly Connector[], external: readonly ConnectorDefinition[] = [], policy: Partial<ExecutorPolicy> = {}) {
   const grants = memoryGrants();
   const environment = new MockActivityEnvironment();
   const activities = createExecutorActivities({
     connectors: new Map(connectors.map((connector) => [connector.definition.name, connector])),
     external: new Map(external.map((definition) => [definition.name, definition])),
     grants,
+    policy: {
+      bundle: () => allowing,
+      directory: createFileDirectory(path.join(samples, 'directory.yaml')),
+      timeZone: 'Etc/UTC',
+      environment: 'development',
+      floor: [],
+      ...policy,
+    },
     executorKey: keys.signing.executor,
     trusted: keys.trusted,
     now: () => now,
@@ -46,6 +90,7 @@ export function executorOf(connectors: readonly Connector[], external: readonly 
   });
   return {
     grants,
+    activities,
     environment,
     execute: async (request: ActionRequest) => environment.run(activities.execute, { grant: await grantOf(request) }),
     authorize: async (request: ActionRequest, taskQueue: string) => environment.run(activities.authorize, { grant: await grantOf(request), taskQueue }),
@@ -59,7 +104,8 @@ export function executorOf(connectors: readonly Connector[], external: readonly 
 /** The api's signature over a request. */
 export const sealed = (request: ActionRequest): Promise<string> => sealRequest(request, keys.signing.decision);
 
-async function grantOf(request: ActionRequest): Promise<Grant> {
+/** The grant of a plan that allows it, as the worker would sign it. */
+export async function grantOf(request: ActionRequest): Promise<Grant> {
   const plan: Plan = {
     actionId: request.id,
     requestDigest: requestDigest(request),

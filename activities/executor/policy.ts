@@ -1,0 +1,84 @@
+import { ApplicationFailure } from '@temporalio/common';
+import type { ExecutorDeps } from '../deps.js';
+import type { ConnectorDefinition } from '../../domain/connector.js';
+import { CountersignError } from '../../domain/errors.js';
+import { belowFloor } from '../../domain/floor.js';
+import type { GrantVerdict, Seat } from '../../domain/grant.js';
+import type { Plan } from '../../domain/plan.js';
+import type { ActionRequest } from '../../domain/request.js';
+import { involvedIn, refuseApprover } from '../../domain/separation.js';
+import { fallsShort } from '../../domain/stricter.js';
+import { makePlan } from '../../policy/plan.js';
+
+type Verified = Extract<GrantVerdict, { ok: true }>;
+
+/**
+ * Evaluates the signed policy on this request, by the executor's own clock, connectors and directory. Throws
+ * `plan-below-policy` if the plan asks for less, and `policy-unavailable` or `directory-unavailable` if it cannot tell.
+ */
+export async function requirePolicy(deps: ExecutorDeps, request: ActionRequest, plan: Plan): Promise<void> {
+  const bundle = deps.policy.bundle();
+  const { directory, timeZone, environment } = deps.policy;
+  const { plan: mine } = await makePlan({ bundle: () => bundle, directory, connectors: definitionsOf(deps), timeZone, environment }, request, deps.now());
+  if (mine.denial?.code === 'directory-unavailable') throw new CountersignError('directory-unavailable', mine.denial.detail);
+  const short = fallsShort(plan, mine);
+  if (short !== undefined) throw new CountersignError('plan-below-policy', `The executor refused the plan: ${short}.`.replace(/\.\.$/, '.'));
+}
+
+/**
+ * All that a verified grant has to pass, besides its signatures, before it takes effect: policy, the executor's own directory
+ * and its floor. Throws the refusal.
+ */
+export async function admit(deps: ExecutorDeps, request: ActionRequest, verdict: Verified): Promise<void> {
+  await requirePolicy(deps, request, verdict.plan);
+  await requireApprovers(deps, request, verdict);
+  const below = belowFloor(deps.policy.floor, request, verdict.seats);
+  if (below !== undefined) throw new CountersignError('below-floor', `The executor refused the grant: ${below}.`);
+}
+
+/**
+ * The same for an action that has begun and may have had its effect: a refusal is returned, not thrown, since it no longer
+ * means that nothing happened. Throws, so that it is tried again, while it cannot be told.
+ */
+export async function refuseRepetition(deps: ExecutorDeps, request: ActionRequest, verdict: Verified): Promise<CountersignError | undefined> {
+  try {
+    await admit(deps, request, verdict);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof CountersignError)) throw error;
+    if (error.code === 'directory-unavailable' || error.code === 'policy-unavailable') throw ApplicationFailure.retryable(error.detail, 'execution-unclear');
+    return error;
+  }
+}
+
+/** Holds every approver against the executor's own directory: what a decision says of groups is the api's word. */
+async function requireApprovers(deps: ExecutorDeps, request: ActionRequest, { plan, seats }: Verified): Promise<void> {
+  const counted: Seat[] = [];
+  for (const seat of seats) {
+    const { decision, proven, stage, level } = seat;
+    const person = await deps.policy.directory.person(decision.person.id);
+    if (person === undefined || !person.active)
+      throw new CountersignError('approver-not-eligible', 'The executor refused the grant: its directory does not know an approver, or they are not active.');
+    const refusal = refuseApprover({
+      stage,
+      level,
+      excluded: [...plan.excluded, ...involvedIn(request)],
+      counted: counted.map((earlier) => earlier.decision.person.id),
+      candidate: person,
+      proven,
+    });
+    if (refusal !== undefined) throw new CountersignError(refusal.code, `The executor refused the grant: ${refusal.detail}`);
+    counted.push(seat);
+  }
+}
+
+const definitions = new WeakMap<ExecutorDeps, ReadonlyMap<string, ConnectorDefinition>>();
+
+function definitionsOf(deps: ExecutorDeps): ReadonlyMap<string, ConnectorDefinition> {
+  let known = definitions.get(deps);
+  if (known === undefined) {
+    known = new Map([...[...deps.connectors.values()].map(({ definition }) => definition), ...deps.external.values()].map((one) => [one.name, one]));
+    definitions.set(deps, known);
+  }
+  return known;
+}

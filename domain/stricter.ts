@@ -1,0 +1,70 @@
+import type { ApproverSet, Plan, PlanStage } from './plan.js';
+import { assuranceSuffices } from './principal.js';
+import { approversAt } from './separation.js';
+
+/**
+ * Says in what a signed plan asks for less than an evaluation of one's own, made for the same request; undefined if in
+ * nothing. The content counts and not the digest of the policy, so that a plan made under another version that asks for
+ * the same, or for more, holds. Names of stages, reminders and channels say nothing about who consents and are not compared.
+ */
+export function fallsShort(plan: Plan, mine: Plan): string | undefined {
+  switch (mine.outcome) {
+    case 'deny':
+      return `policy denies it now (${mine.denial?.code ?? 'denied-by-policy'}): ${mine.denial?.detail ?? 'no reason was given.'}`;
+    case 'allow':
+      return undefined;
+    case 'review':
+      return shortReview(plan, mine);
+  }
+}
+
+function shortReview(plan: Plan, mine: Plan): string | undefined {
+  if (plan.outcome !== 'review') return 'policy asks people, and the plan asks nobody';
+  if (mine.stages.length === 0) return 'policy asks people, and names no stage';
+  const [open] = mine.excluded.filter((id) => !plan.excluded.includes(id));
+  if (open !== undefined) return `the plan lets ${open} approve, whom policy excludes`;
+  // In the order of both: a greedy search finds a place for every stage if there is one.
+  let from = 0;
+  for (const [index, stage] of mine.stages.entries()) {
+    const found = plan.stages.findIndex((candidate, at) => at >= from && shortStage(candidate, stage) === undefined);
+    if (found < 0) return missing(plan, mine, index);
+    from = found + 1;
+  }
+  return lifetimeMs(plan) - stagesMs(plan) > lifetimeMs(mine) - stagesMs(mine) ? 'the plan lives longer after its last stage than policy lets it' : undefined;
+}
+
+function missing(plan: Plan, mine: Plan, index: number): string {
+  const stage = mine.stages[index];
+  const rival = plan.stages.length === mine.stages.length ? plan.stages[index] : undefined;
+  const why = stage === undefined || rival === undefined ? undefined : shortStage(rival, stage);
+  return `the stage "${stage?.name ?? index}" of policy ${why === undefined ? 'is not in the plan' : `is weaker in the plan: ${why}`}`;
+}
+
+/** In what `candidate` asks for less than `stage`. */
+function shortStage(candidate: PlanStage, stage: PlanStage): string | undefined {
+  if (candidate.quorum < stage.quorum) return `${candidate.quorum} instead of ${stage.quorum} people`;
+  if (!assuranceSuffices(candidate.assurance, stage.assurance)) return `assurance ${candidate.assurance} instead of ${stage.assurance}`;
+  if (candidate.expiresInMs > stage.expiresInMs) return 'more time to decide';
+  if (!within(candidate.approvers, stage.approvers)) return 'other approvers';
+  let afterMs = 0;
+  for (const step of candidate.escalations) {
+    // Steps are counted in their order: an early one that stands behind a late one would bring the late one forward.
+    if (step.afterMs < afterMs) return 'escalations out of order';
+    afterMs = step.afterMs;
+    const reached = stage.escalations.filter((mine) => mine.afterMs <= step.afterMs).length;
+    if (!within(step.approvers, approversAt(stage, reached))) return 'other approvers after an escalation, or earlier';
+  }
+  return undefined;
+}
+
+function within(inner: ApproverSet, outer: ApproverSet): boolean {
+  return inner.groups.every((group) => outer.groups.includes(group)) && inner.people.every((person) => outer.people.includes(person));
+}
+
+function lifetimeMs(plan: Plan): number {
+  return Date.parse(plan.expiresAt) - Date.parse(plan.evaluatedAt);
+}
+
+function stagesMs(plan: Plan): number {
+  return plan.stages.reduce((sum, stage) => sum + stage.expiresInMs, 0);
+}
