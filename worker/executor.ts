@@ -57,7 +57,7 @@ await runProcess(log, async () => {
     namespace: config.temporal.namespace,
     taskQueue: taskQueues.executor,
     activities,
-    dataConverter: loadDataConverter(config, 'mark'),
+    dataConverter: loadDataConverter(config, 'refuse'),
     shutdownGraceTime: '10 seconds',
   });
   const stop = shutdownSignal();

@@ -1,11 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
+import type { DataConverter } from '@temporalio/common';
 import { ActivityFailure, ApplicationFailure, Client, Connection, WorkflowFailedError } from '@temporalio/client';
 import { bundleWorkflowCode, NativeConnection, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { failureConverterPath } from '../../codec/data-converter.js';
 import { testConverter } from '../helpers/encryption.js';
 
 let bundled: Promise<WorkflowBundle> | undefined;
+
+/** The workflows of the attacker. */
+export function attackerBundle(): Promise<WorkflowBundle> {
+  bundled ??= bundleWorkflowCode({
+    failureConverterPath,
+    workflowsPath: fileURLToPath(new URL('./attacker-workflow.ts', import.meta.url)),
+    logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error: console.error },
+  });
+  return bundled;
+}
 
 /**
  * Runs an activity of ours from a workflow of the attacker's own. Needs access to Temporal, and the encryption key: without it
@@ -14,18 +25,13 @@ let bundled: Promise<WorkflowBundle> | undefined;
 export async function attacker<T>(
   address: string,
   call: { readonly taskQueue: string; readonly activity: string; readonly input: unknown },
+  dataConverter: DataConverter = testConverter('refuse'),
 ): Promise<T | { readonly refused: string; readonly message: string }> {
-  bundled ??= bundleWorkflowCode({
-    failureConverterPath,
-    workflowsPath: fileURLToPath(new URL('./attacker-workflow.ts', import.meta.url)),
-    logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error: console.error },
-  });
-  const dataConverter = testConverter('refuse');
   const connection = await NativeConnection.connect({ address });
   const clientConnection = await Connection.connect({ address });
   try {
     const taskQueue = `attacker-${randomUUID()}`;
-    const worker = await Worker.create({ connection, taskQueue, workflowBundle: await bundled, dataConverter });
+    const worker = await Worker.create({ connection, taskQueue, workflowBundle: await attackerBundle(), dataConverter });
     return await worker.runUntil(
       new Client({ connection: clientConnection, dataConverter }).workflow.execute('direct', {
         workflowId: randomUUID(),

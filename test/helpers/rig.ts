@@ -100,7 +100,7 @@ export class Rig {
     const namespace = options.namespace ?? 'default';
     const taskQueue = `rig-${randomUUID()}`;
     const now = options.now ?? (() => new Date());
-    const converters = options.converters ?? { client: testConverter('refuse'), worker: testConverter(), executor: testConverter() };
+    const converters = options.converters ?? { client: testConverter('refuse'), worker: testConverter(), executor: testConverter('refuse') };
     const connectors = options.connectors ?? [];
     const definitions = new Map(
       [...builtinConnectors, ...(options.external ?? []), ...connectors.map((connector) => connector.definition)].map((definition) => [

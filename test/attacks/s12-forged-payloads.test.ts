@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto';
+import { Client, Connection } from '@temporalio/client';
+import type { DataConverter } from '@temporalio/common';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readView } from '../../api/temporal/views.js';
+import { temporalAccess } from '../../api/temporal/access.js';
+import { failureConverterPath } from '../../codec/data-converter.js';
+import { testConverter } from '../helpers/encryption.js';
+import { eventually } from '../helpers/rig.js';
+import { attacker, attackerBundle } from './attacker-worker.js';
+import { customers, expectUntouched, grantOf, refusalInEvidence, releaseOf, Scene } from './attacker.js';
+import { executorTaskQueue } from '../../workflows/contract.js';
+
+// The attacker writes to Temporal what they like. They have no encryption key.
+describe('S12: payloads that nobody with a key wrote for this action', () => {
+  const scene = Scene.forFile();
+  let connection: Connection;
+  let keyless: Client;
+  beforeAll(async () => {
+    connection = await Connection.connect({ address: scene.temporal.address });
+    keyless = new Client({ connection });
+  });
+  afterAll(() => connection.close());
+
+  const inputOf = async (id: string) => {
+    const { events } = await keyless.workflow.getHandle(id).fetchHistory();
+    const [started] = events ?? [];
+    return started?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
+  };
+  const signal = (workflowId: string, payloads: readonly object[]) =>
+    connection.workflowService.signalWorkflowExecution({
+      namespace: 'default',
+      workflowExecution: { workflowId },
+      signalName: 'decide',
+      input: { payloads: [...payloads] },
+      requestId: randomUUID(),
+    });
+
+  it('a signal in clear, even with a valid decision, is recorded as refused and holds nothing up', async () => {
+    const { rig, connector } = await scene.start();
+    const view = await rig.submit(rig.request(customers));
+    await keyless.workflow.getHandle(view.id).signal('decide', { decision: await rig.decision(view) });
+    await refusalInEvidence(rig, view.id, 'decision-invalid');
+    await expectUntouched(rig, connector, view.id);
+    expect(await rig.decide(view)).toMatchObject({ accepted: true });
+    expect((await rig.handle(view.id).result()).status).toBe('executed');
+  });
+
+  it('a payload of another action, carried over as it is or renamed, is refused', async () => {
+    const { rig, connector } = await scene.start();
+    const [one, other] = [await rig.submit(rig.request(customers)), await rig.submit(rig.request(customers))];
+    const [payload] = await inputOf(one.id);
+    if (payload?.metadata === undefined) throw new TypeError('the input has no metadata');
+    await signal(other.id, [payload]);
+    await signal(other.id, [{ ...payload, metadata: { ...payload.metadata, 'workflow-id': Buffer.from(other.id) } }]);
+    await refusalInEvidence(rig, other.id, 'decision-invalid');
+    await eventually(async () => (await rig.view(other.id)).refusedCount === 2);
+    await expectUntouched(rig, connector, other.id);
+  });
+
+  it('the executor reads no grant in clear, however good its signatures are', async () => {
+    const { rig, connector } = await scene.start();
+    const request = rig.request(customers);
+    const view = await rig.submit(request);
+    const decisionId = randomUUID();
+    const grant = await grantOf(rig, request, [{ stage: 0, decision: await rig.decision(view, { decisionId }) }]);
+    const call = {
+      taskQueue: executorTaskQueue(rig.taskQueue),
+      activity: 'execute',
+      input: { grant: { ...grant, release: await releaseOf(rig, view, [decisionId]) } },
+    };
+    // They read the answer with a key, so that the test can see it, and write without one.
+    const [codec] = testConverter('refuse', { readClear: true }).payloadCodecs ?? [];
+    const writesClear: DataConverter = {
+      failureConverterPath,
+      payloadCodecs: [{ encode: async (payloads) => payloads, decode: async (payloads) => codec?.decode(payloads) ?? [] }],
+    };
+    expect(await attacker(scene.temporal.address, call, writesClear)).toMatchObject({ message: expect.stringContaining('payload-unreadable') as string });
+    await expectUntouched(rig, connector, view.id);
+    // The same grant, encrypted: what was refused above was its clear form and nothing else.
+    expect(await attacker(scene.temporal.address, call)).toMatchObject({ status: 'succeeded' });
+  });
+
+  it('the api takes no view that was made up', async () => {
+    const id = `act_${randomUUID()
+      .replaceAll('-', '')
+      .replace(/[0189]/g, 'x')}`;
+    const native = await NativeConnection.connect({ address: scene.temporal.address });
+    const taskQueue = `attacker-${randomUUID()}`;
+    const worker = await Worker.create({ connection: native, taskQueue, workflowBundle: await attackerBundle() });
+    await worker.runUntil(async () => {
+      await keyless.workflow.start('showing', { workflowId: id, taskQueue, args: [{ id, status: 'executed', story: [] }] });
+      expect(await readView(temporalAccess(connection, 'default'), id)).toMatchObject({ status: 'executed' });
+      await expect(readView(temporalAccess(connection, 'default', testConverter('refuse')), id)).rejects.toMatchObject({ code: 'payload-unreadable' });
+      await keyless.workflow.getHandle(id).terminate();
+    });
+    await native.close();
+  });
+});
