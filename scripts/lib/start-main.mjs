@@ -110,7 +110,7 @@ async function showSample({ home, config }, signal) {
   const { view, again } = await sampleAction(home, client, scenario);
   console.log(
     again
-      ? `The sample action of an earlier start still waits; its deadline is ${view.deadlineAt ?? view.expiresAt ?? 'on its page'}.`
+      ? `${await waitingCount(client)} The sample action of an earlier start is one of them; its deadline is ${view.deadline_at ?? view.expires_at}.`
       : 'A sample agent has asked for something.',
   );
   console.log(invitation(config, view, scenario));
@@ -119,6 +119,14 @@ async function showSample({ home, config }, signal) {
     seen = tell(now, seen, console.log);
     if (isFinal(now.status)) console.log(`\n${ending(config, now).join('\n')}\n`);
   }
+}
+
+/** How many actions of the sample agent wait, in a sentence. */
+async function waitingCount(client) {
+  const most = 100;
+  const reply = await client.request('GET', `/v1/actions?status=pending&limit=${most}`);
+  const count = reply.body.items?.length ?? 1;
+  return count === 1 ? '1 action still waits for people.' : `${count === most ? `${most} or more` : count} actions still wait for people.`;
 }
 
 async function sampleAction(home, client, scenario) {

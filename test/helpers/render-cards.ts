@@ -137,6 +137,8 @@ function styles(theme: Look['theme']): string {
     main { padding: 16px; max-width: 560px; }
     #card { border-radius: 6px; overflow: hidden; box-shadow: 0 1px 3px rgb(0 0 0 / 30%); }
     p { margin: 0; }
+    .ac-fact-value * { overflow-wrap: anywhere !important; }
+    .ac-actionSet { flex-wrap: wrap; row-gap: 8px; }
     a { color: ${light ? '#4f52b2' : '#a6a7dc'}; }
     .ac-input { box-sizing: border-box; width: 100%; border: 1px solid #8a8a8a; border-radius: 4px; padding: 8px; min-height: 56px;
       background: ${light ? '#fff' : '#1f1f1f'}; color: inherit; font: inherit; font-size: 14px; }

@@ -24,7 +24,8 @@ textarea { resize: vertical; line-height: 1.5; min-height: 5.25rem; }
 .progress > div { grid-template-columns: 5.5rem minmax(0, 1fr); border: 0; padding: 0.1875rem 0; }
 .progress .block { font-size: 0.8125rem; }
 .panel > .why { font-weight: 500; margin-bottom: 0.375rem; }
-.panel > .warnings { margin-top: 1rem; }
+.panel > .warnings { margin-block: 1rem; }
+.panel > .warnings:last-child { margin-bottom: 0; }
 .ticks { display: inline-flex; gap: 0.25rem; margin-right: 0.375rem; }
 .tick { width: 0.75rem; height: 0.75rem; border-radius: 50%; border: 2px solid var(--strong-line); }
 .tick.on { background: var(--good); border-color: var(--good); }

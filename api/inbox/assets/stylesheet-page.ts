@@ -35,7 +35,7 @@ main { padding-block: 2rem 5rem; }
 
 .rows { background: var(--card); border: 1px solid var(--line); border-radius: 12px; box-shadow: var(--shadow); overflow: hidden; }
 .rows li + li { border-top: 1px solid var(--line); }
-.row { display: grid; grid-template-columns: minmax(0, 1fr) 15rem 11.5rem; gap: 0.25rem 1.5rem; align-items: start; padding: 0.875rem 1.25rem; color: inherit; text-decoration: none; }
+.row { display: grid; grid-template-columns: minmax(0, 1fr) 15rem 13rem; gap: 0.25rem 1.5rem; align-items: start; padding: 0.875rem 1.25rem; color: inherit; text-decoration: none; }
 .row:hover { background: var(--sunk); }
 .row:focus-visible { outline-offset: -2px; border-radius: 12px; }
 .what, .by { display: grid; min-width: 0; }
@@ -123,9 +123,9 @@ dd { min-width: 0; }
   .row { grid-template-columns: minmax(0, 1fr); padding: 0.875rem 1rem; }
   .by { display: flex; flex-wrap: wrap; gap: 0 0.5rem; }
   .by .when { font-size: inherit; }
-  .by > * + *::before { content: "·"; margin-right: 0.5rem; }
+  .by .size { flex-basis: 100%; }
   .pills { justify-content: flex-start; }
-  .state { flex-direction: row-reverse; flex-wrap: wrap; justify-content: flex-end; align-items: center; gap: 0.25rem 0.625rem; text-align: left; margin-top: 0.25rem; }
+  .state { flex-direction: row; flex-wrap: wrap; align-items: center; gap: 0.25rem 0.75rem; text-align: left; margin-top: 0.25rem; }
   .tabs ul { gap: 1.25rem; }
   .card, .panel, .words { padding: 1rem; }
   .card dl > div { grid-template-columns: minmax(0, 1fr); }

@@ -82,7 +82,7 @@ function rows(items: readonly Item[], now: Date, waiting: boolean): string {
         <span class="by">
           <span><span class="visually-hidden">Requested by </span>${shown(requesterName)}</span>
           <span class="when">!${waiting ? relativeTag(row.requested_at, now) : timeTag(row.requested_at)}</span>
-          !${brief?.size === undefined ? '' : html`<span class="when">${shown(brief.size.label)}: ${shown(brief.size.value)}</span>`}
+          !${brief?.size === undefined ? '' : html`<span class="when size">${shown(brief.size.label)}: ${shown(brief.size.value)}</span>`}
         </span>
         <span class="state">
           <span class="pills"

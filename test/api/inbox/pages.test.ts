@@ -138,7 +138,7 @@ describe('pages', () => {
     expect(waiting).toContain('data-relative');
     expect(waiting).not.toContain('act_exportexecuted');
     expect(rowOf(waiting, 'act_exportpending')).toBe(
-      'Export rows of a table postgres.table crm/public.customers ' +
+      'Export rows from PostgreSQL Table crm/public.customers ' +
         'the agent&#39;s words The retention team needs the customers of the last quarter to compute churn. ⏎ The file is deleted after the run. ' +
         'Requested by Churn analyst TIME Rows: at most 5,000 of about 12,400, those that match the filter ' +
         'Medium risk Data owners, stage 1 of 2 1 of 2 approvals Expires TIME',
@@ -150,7 +150,7 @@ describe('pages', () => {
     expect(executed).toContain('act_exportexecuted');
     expect(executed).not.toContain('act_exportpending');
     expect(rowOf(executed, 'act_exportexecuted')).toMatch(
-      /^Export rows of a table postgres\.table crm\/public\.customers the agent&#39;s words The retention team .* Rows: 2,914 Executed Medium risk Ended TIME$/,
+      /^Export rows from PostgreSQL Table crm\/public\.customers the agent&#39;s words The retention team .* Rows: 2,914 Executed Medium risk Ended TIME$/,
     );
     expect(await (await carol.ask('/inbox/history?status=executed&until=2026-11-01')).text()).toContain('Nothing matches');
     expect(await (await carol.ask('/inbox')).text()).toContain('Nothing waits for you');
@@ -172,7 +172,7 @@ describe('pages', () => {
     rig.actions.view = () => Promise.reject(new Error('no answer'));
     try {
       const row = rowOf(await (await alice.ask('/inbox')).text(), 'act_exportpending');
-      expect(row).toBe('Export rows of a table postgres.table crm/public.customers Requested by Churn analyst TIME Medium risk');
+      expect(row).toBe('Export rows from PostgreSQL Table crm/public.customers Requested by Churn analyst TIME Medium risk');
     } finally {
       rig.actions.view = read;
     }

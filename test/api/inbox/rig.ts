@@ -55,7 +55,7 @@ export async function startRig(views: readonly ActionView[], options: { readonly
     inboxPlugin({
       actions,
       directory,
-      connectors: [{ name: 'postgres.export', title: 'Export rows of a table' }],
+      connectors: [{ name: 'postgres.export', title: 'Export rows from PostgreSQL' }],
       publicUrl: url,
       sessionSecret: 'a session secret of the tests, long enough',
       login: { issuer: idp.issuer, clientId: 'countersign-inbox' },

@@ -74,7 +74,7 @@ describe('deciding in a browser', () => {
     await page.waitForURL(`${rig.url}/inbox`);
     await page.keyboard.press('Tab');
     expect(await page.evaluate('document.activeElement.className')).toBe('skip');
-    await tabTo(/Export rows of a table/);
+    await tabTo(/Export rows from PostgreSQL/);
     await page.keyboard.press('Enter');
     await page.waitForURL(rig.url + action);
     await tabTo(/^comment$/);
