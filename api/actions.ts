@@ -1,6 +1,7 @@
 import type { DirectoryPerson } from '../directory/port.js';
 import type { JsonObject } from '../domain/json.js';
 import type { Assurance, DecisionChannel, Principal } from '../domain/principal.js';
+import type { DecisionProof } from '../domain/proof.js';
 import type { ActionStatus, ActionView } from '../domain/view.js';
 import type { DecideReply } from '../workflows/contract.js';
 
@@ -26,6 +27,10 @@ export type DecideCommand = {
   /** Digest of the plan the person was shown; it is looked up when the caller does not know it. */
   readonly planDigest?: string;
   readonly comment?: string;
+  /** Chosen beforehand where a proof was made over it. */
+  readonly decisionId?: string;
+  /** What lets others than the api believe an assurance above `chat`. */
+  readonly proof?: DecisionProof;
 };
 
 /** One row of a list of actions, from search attributes alone. */

@@ -104,9 +104,10 @@ export function createTemporalActions(deps: TemporalActionsDeps): Actions {
       const decision = decisionOf(command, planDigest as Digest, now());
       const jws = await signer.signDecision(decision);
       return tell(command.actionId, decision.decisionId, () =>
-        access.client.workflow
-          .getHandle(command.actionId)
-          .executeUpdate(decideUpdate, { args: [{ decision: jws, by: command.person.id }], updateId: decision.decisionId }),
+        access.client.workflow.getHandle(command.actionId).executeUpdate(decideUpdate, {
+          args: [{ decision: jws, by: command.person.id, ...(command.proof === undefined ? {} : { proof: command.proof }) }],
+          updateId: decision.decisionId,
+        }),
       );
     },
 
@@ -137,7 +138,7 @@ export function createTemporalActions(deps: TemporalActionsDeps): Actions {
 function decisionOf(command: DecideCommand, planDigest: Digest, at: Date): Decision {
   const { person } = command;
   return {
-    decisionId: `dec_${randomUUID()}`,
+    decisionId: command.decisionId ?? `dec_${randomUUID()}`,
     actionId: command.actionId as ActionId,
     actionDigest: command.digest as Digest,
     planDigest,

@@ -41,6 +41,26 @@ export function signInPage(action: string, people: readonly SamplePerson[]): str
   );
 }
 
+/** The development stand-in for a second factor: one more button. */
+export function secondFactorPage(action: string, person: SamplePerson): string {
+  return page(
+    'Second factor',
+    html`<p class="flag">Development only</p>
+      <h1>Second factor of ${person.name}</h1>
+      <p class="lead">A real provider asks for a code or a security key here. This one pretends: the button below is all there is.</p>
+      <form method="post" action="${action}">
+        <input type="hidden" name="person" value="${person.id}" />
+        <ul>
+          <li>
+            <button type="submit" name="factor" value="pretended">
+              <span class="who"><strong>Pretend the second factor</strong><span>as ${person.name}, for development</span></span>
+            </button>
+          </li>
+        </ul>
+      </form>`,
+  );
+}
+
 /** A page that says one thing. */
 export function noticePage(title: string, text: string): string {
   return page(

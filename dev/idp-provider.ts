@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { errors, Provider, type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
+import { errors, interactionPolicy, Provider, type Configuration, type KoaContextWithOIDC } from 'oidc-provider';
 import { parseDirectory } from '../directory/file.js';
 import type { IdpKeys } from './idp-keys.js';
-import { noticePage, signInPage, style, stylePath, type SamplePerson } from './idp-page.js';
+import { noticePage, secondFactorPage, signInPage, style, stylePath, type SamplePerson } from './idp-page.js';
 
 /** What the development provider needs to know. */
 export type IdpOptions = {
@@ -36,13 +36,23 @@ export function createIdp(options: IdpOptions): (request: IncomingMessage, respo
     if (details.prompt.name !== 'login')
       return send(response, 400, noticePage('Cannot go on', `The prompt "${details.prompt.name}" is not offered here.`), 'text/html; charset=utf-8', csp);
     const people = await samplePeople(options);
-    if (request.method !== 'POST') return send(response, 200, signInPage(`/interaction/${details.uid}`, people), 'text/html; charset=utf-8', csp);
+    const here = `/interaction/${details.uid}`;
+    const html = (page: string) => send(response, 200, page, 'text/html; charset=utf-8', csp);
+    const twoFactors = asksMfa(details.params);
+    if (request.method !== 'POST') {
+      // Only the second factor is missing: the first one is still fresh enough.
+      const known = details.prompt.reasons.every((reason) => reason === secondFactorMissing) ? details.session?.accountId : undefined;
+      const person = twoFactors ? people.find((one) => one.id === known) : undefined;
+      return html(person === undefined ? signInPage(here, people) : secondFactorPage(here, person));
+    }
     // The cookie is SameSite=Lax, and the form must be ours.
     if (request.headers['sec-fetch-site'] !== undefined && request.headers['sec-fetch-site'] !== 'same-origin')
       return send(response, 403, noticePage('Not signed in', 'The form did not come from this page.'), 'text/html; charset=utf-8', csp);
-    const chosen = new URLSearchParams(await body(request, 4096)).get('person');
-    if (!people.some((person) => person.id === chosen))
-      return send(response, 400, noticePage('Not signed in', 'There is no such person.'), 'text/html; charset=utf-8', csp);
+    const form = new URLSearchParams(await body(request, 4096));
+    const chosen = form.get('person');
+    const person = people.find((one) => one.id === chosen);
+    if (person === undefined) return send(response, 400, noticePage('Not signed in', 'There is no such person.'), 'text/html; charset=utf-8', csp);
+    if (twoFactors && form.get('factor') !== 'pretended') return html(secondFactorPage(here, person));
     // Another person than before: without this the provider would ask the browser to confirm a sign-out first.
     const before = details.session?.uid === undefined ? undefined : await provider.Session.findByUid(details.session.uid);
     if (before !== undefined && before.accountId !== chosen) {
@@ -55,7 +65,7 @@ export function createIdp(options: IdpOptions): (request: IncomingMessage, respo
     await provider.interactionFinished(
       request,
       response,
-      { login: { accountId: chosen ?? '', acr: 'login', amr: ['dev'], remember: false } },
+      { login: { accountId: chosen ?? '', acr: twoFactors ? 'mfa' : 'login', amr: twoFactors ? ['dev', 'mfa'] : ['dev'], remember: false } },
       { mergeWithLastSubmission: false },
     );
   }
@@ -102,10 +112,10 @@ function configuration(options: IdpOptions): Configuration {
     },
     claims: { openid: ['sub', 'countersign_kind', 'acr', 'auth_time'], profile: ['name'], email: ['email'] },
     conformIdTokenClaims: false,
-    acrValues: ['login'],
+    acrValues: ['login', 'mfa'],
     pkce: { required: () => true },
     clientBasedCORS: () => false,
-    interactions: { url: (_ctx: KoaContextWithOIDC, interaction) => `/interaction/${interaction.uid}` },
+    interactions: { policy: policy(), url: (_ctx: KoaContextWithOIDC, interaction) => `/interaction/${interaction.uid}` },
     ttl: { AccessToken: hour, IdToken: hour, Interaction: hour, Session: 8 * hour, Grant: 8 * hour },
     findAccount: async (_ctx, sub) => {
       const person = (await samplePeople(options)).find((one) => one.id === sub);
@@ -143,6 +153,21 @@ function configuration(options: IdpOptions): Configuration {
       },
     },
   };
+}
+
+const secondFactorMissing = 'second_factor_missing';
+
+function asksMfa(params: Readonly<Record<string, unknown>> | undefined): boolean {
+  const values = params?.['acr_values'];
+  return typeof values === 'string' && values.split(' ').includes('mfa');
+}
+
+/** The usual policy; whoever asks for `mfa` gets no session without it. */
+function policy(): interactionPolicy.DefaultPolicy {
+  const base = interactionPolicy.base();
+  const missing = (ctx: KoaContextWithOIDC) => asksMfa(ctx.oidc.params) && ctx.oidc.session?.acr !== 'mfa';
+  base.get('login')?.checks.add(new interactionPolicy.Check(secondFactorMissing, 'a second factor is asked for', missing));
+  return base;
 }
 
 // Read each time: an edit of the file shows at once, as it does in the directory itself.

@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CountersignError, errorCodes } from '../../domain/errors.js';
+import { assuranceSuffices } from '../../domain/principal.js';
+import type { DecisionProof } from '../../domain/proof.js';
 import type { ActionView } from '../../domain/view.js';
 import { maySee, viewOf } from '../temporal/authorise.js';
 import type { Cookies } from './cookies.js';
@@ -7,21 +9,27 @@ import { decideForm, type DecideForm } from './forms.js';
 import { requireOwnForm, sendPage } from './guard.js';
 import { versionOf, type LiveStreams } from './live.js';
 import type { InboxOptions } from './options.js';
+import type { Login } from './login.js';
 import { actionPage } from './pages/action.js';
+import { confirmPage } from './pages/confirm.js';
+import { whyNot } from './pages/decide.js';
 import type { People, SignedInPerson } from './people.js';
 import type { CookieJar } from './session.js';
+import type { SignedInFor } from './session-routes.js';
+import { PendingApprovals, type PendingApproval } from './step-up.js';
 
-type Parts = { readonly jar: CookieJar; readonly cookies: Cookies; readonly people: People; readonly live: LiveStreams };
+type Parts = { readonly jar: CookieJar; readonly cookies: Cookies; readonly people: People; readonly live: LiveStreams; readonly login: Login };
 
-/** One action: its page, its live stream and the decision. */
+/** One action: its page, its live stream and the decision. Returns what goes on with a decision after its sign-in. */
 export function actionRoutes(
   app: FastifyInstance,
   options: InboxOptions,
-  { jar, cookies, people, live }: Parts,
+  { jar, cookies, people, live, login }: Parts,
   toLogin: (request: FastifyRequest, reply: FastifyReply) => FastifyReply,
-): void {
+): SignedInFor {
   const { actions } = options;
   const now = options.now ?? (() => new Date());
+  const approvals = new PendingApprovals(now);
   const ownOrigin = new URL(options.publicUrl).origin;
 
   app.get<{ Params: { id: string } }>('/actions/:id', async (request, reply) => {
@@ -53,10 +61,54 @@ export function actionRoutes(
     const id = actionId(request.params.id);
     // Whoever may not see an action learns nothing from trying to decide on it.
     const shown = await actions.view(id, who.viewer);
+    // Approving what asks for more than our word begins a sign-in; a rejection needs none.
+    if (form.verdict === 'approve' && needsProof(shown) && shown.digest === form.digest && whyNot(shown, who.person.id) === undefined) {
+      approvals.put(who, shown, form.comment);
+      return reply.redirect(`/inbox/actions/${id}/confirm`, 303);
+    }
     return await decide(reply, who, shown, form);
   });
 
-  async function decide(reply: FastifyReply, who: SignedInPerson, shown: ActionView, form: DecideForm): Promise<FastifyReply> {
+  app.get<{ Params: { id: string } }>('/actions/:id/confirm', async (request, reply) => {
+    const who = await people.find(request);
+    if (who === undefined) return toLogin(request, reply);
+    const view = await actions.view(actionId(request.params.id), who.viewer);
+    const pending = approvals.get(who, view.id);
+    if (pending === undefined) return reply.redirect(`/inbox/actions/${view.id}`, 303);
+    return sendPage(reply, 200, confirmPage({ frame: who.frame, view: viewOf(view, who.viewer), pending }));
+  });
+
+  // Starts a sign-in at the provider, and decides nothing: what comes back does, if it was asked for in this session.
+  app.get<{ Params: { id: string } }>('/actions/:id/confirm/start', async (request, reply) => {
+    const who = await people.need(request);
+    const id = actionId(request.params.id);
+    const pending = approvals.get(who, id);
+    if (pending === undefined) return reply.redirect(`/inbox/actions/${id}`, 303);
+    const signInFor = { nonce: pending.challenge, mfa: pending.assurance !== 'login', purpose: { kind: 'decision', actionId: id } } as const;
+    const { url, attempt } = await login.start(`/inbox/actions/${id}`, false, signInFor);
+    cookies.write(reply, 'login', await jar.sealLogin(attempt), 600);
+    return reply.redirect(url.href, 303);
+  });
+
+  const signedInFor: SignedInFor = async (request, reply, purpose, { personId, idToken }) => {
+    const who = await people.need(request);
+    const id = actionId(purpose.actionId);
+    const pending = approvals.take(who, id);
+    if (personId !== who.person.id)
+      throw new CountersignError('assurance-too-low', 'Somebody else signed in than the person whose decision this is, so nothing was decided.');
+    const shown = await actions.view(id, who.viewer);
+    const { digest, comment } = pending;
+    const form = { csrf: undefined, verdict: 'approve', digest, ...(comment === undefined ? {} : { comment }) } as const;
+    return decide(reply, who, shown, form, { pending, proof: { kind: 'id-token', token: idToken } });
+  };
+
+  async function decide(
+    reply: FastifyReply,
+    who: SignedInPerson,
+    shown: ActionView,
+    form: DecideForm,
+    proven?: { readonly pending: PendingApproval; readonly proof: DecisionProof },
+  ): Promise<FastifyReply> {
     const { id } = shown;
     const { verdict, digest, comment } = form;
     let refusal: { readonly view: ActionView; readonly error: CountersignError } | undefined;
@@ -65,11 +117,16 @@ export function actionRoutes(
         actionId: id,
         person: who.person,
         channel: 'inbox',
-        assurance: 'login',
+        // What no proof comes with rests on us alone.
+        assurance: proven?.pending.assurance ?? 'chat',
         verdict,
         digest,
         // The digest of an action names its plan: with another one the decision is refused anyway.
-        ...(shown.digest === digest ? { planDigest: shown.planDigest } : {}),
+        ...(proven === undefined
+          ? shown.digest === digest
+            ? { planDigest: shown.planDigest }
+            : {}
+          : { decisionId: proven.pending.decisionId, planDigest: proven.pending.planDigest, proof: proven.proof }),
         ...(comment === undefined ? {} : { comment }),
       });
       refusal = answer.accepted ? undefined : { view: answer.view, error: new CountersignError(answer.code, answer.detail) };
@@ -93,6 +150,12 @@ export function actionRoutes(
     const page = actionPage({ frame: who.frame, view, version: versionOf(view), now: now(), result, comment: form.comment ?? '' });
     return sendPage(reply, errorCodes[error.code].status, page);
   }
+
+  return signedInFor;
+}
+
+function needsProof(view: ActionView): boolean {
+  return view.stage !== undefined && !assuranceSuffices('chat', view.stage.assurance);
 }
 
 // Checked before anything is asked with it; an id of another shape names nothing.

@@ -4,12 +4,15 @@ import { isLoopbackHttp, type InboxOptions } from './options.js';
 import { sessionLimits, type LoginAttempt } from './session.js';
 
 /** Who the identity provider says has signed in. */
-export type SignedIn = { readonly issuer: string; readonly subject: string; readonly authTime?: number; readonly acr?: string };
+export type SignedIn = { readonly issuer: string; readonly subject: string; readonly authTime?: number; readonly acr?: string; readonly idToken: string };
+
+/** What a sign-in of its own asks for: a nonce that is signed, and perhaps a second factor. */
+export type SignInFor = { readonly nonce: string; readonly mfa: boolean; readonly purpose: NonNullable<LoginAttempt['purpose']> };
 
 /** The sign-in of the inbox: authorization code with PKCE, state, nonce, and issuer check. */
 export type Login = {
   /** Where to send the browser, and what to remember until it comes back. Throws `session-missing` if the provider cannot be reached. */
-  start(returnTo: string, again: boolean): Promise<{ readonly url: URL; readonly attempt: LoginAttempt }>;
+  start(returnTo: string, again: boolean, signInFor?: SignInFor): Promise<{ readonly url: URL; readonly attempt: LoginAttempt }>;
   /** Requires the query the provider sent back. Throws `session-missing` when anything about it is wrong. */
   finish(search: string, attempt: LoginAttempt): Promise<SignedIn>;
   /** Where to end the provider's own session, if it offers that. */
@@ -18,12 +21,13 @@ export type Login = {
 
 /** Sign-in with the configured provider, which is discovered at first use. */
 export function createLogin(options: InboxOptions): Login {
-  const { issuer, clientId, clientSecret, scopes } = options.login;
+  const { issuer, clientId, clientSecret, scopes, stepUp } = options.login;
   const insecure = options.environment === 'development' && isLoopbackHttp(issuer);
   const redirectUri = new URL('/inbox/callback', options.publicUrl).href;
   let known: Promise<oidc.Configuration> | undefined;
 
   // A failed discovery is forgotten, so that the next person tries again.
+  const maxAgeOf = ({ purpose }: LoginAttempt) => (purpose === undefined ? sessionLimits.absolute : (stepUp?.maxAgeSeconds ?? 0));
   const provider = () =>
     (known ??= oidc
       .discovery(new URL(issuer), clientId, undefined, clientSecret === undefined ? oidc.None() : oidc.ClientSecretBasic(clientSecret), {
@@ -37,9 +41,17 @@ export function createLogin(options: InboxOptions): Login {
       }));
 
   return {
-    start: async (returnTo, again) => {
+    start: async (returnTo, again, signInFor) => {
+      if (signInFor !== undefined && stepUp === undefined)
+        throw new CountersignError('assurance-too-low', 'Operators have not set up signing in for a decision.');
       const config = await provider();
-      const attempt = { state: oidc.randomState(), nonce: oidc.randomNonce(), verifier: oidc.randomPKCECodeVerifier(), returnTo };
+      const attempt = {
+        state: oidc.randomState(),
+        nonce: signInFor?.nonce ?? oidc.randomNonce(),
+        verifier: oidc.randomPKCECodeVerifier(),
+        returnTo,
+        ...(signInFor === undefined ? {} : { purpose: signInFor.purpose }),
+      };
       const url = oidc.buildAuthorizationUrl(config, {
         redirect_uri: redirectUri,
         scope: [...new Set(['openid', ...(scopes ?? ['profile', 'email'])])].join(' '),
@@ -47,7 +59,8 @@ export function createLogin(options: InboxOptions): Login {
         nonce: attempt.nonce,
         code_challenge: await oidc.calculatePKCECodeChallenge(attempt.verifier),
         code_challenge_method: 'S256',
-        max_age: String(sessionLimits.absolute),
+        max_age: String(maxAgeOf(attempt)),
+        ...(signInFor?.mfa === true ? { acr_values: stepUp?.mfaAcr.join(' ') ?? '' } : {}),
         ...(again ? { prompt: 'login' } : {}),
       });
       return { url, attempt };
@@ -63,15 +76,17 @@ export function createLogin(options: InboxOptions): Login {
           expectedNonce: attempt.nonce,
           pkceCodeVerifier: attempt.verifier,
           idTokenExpected: true,
-          maxAge: sessionLimits.absolute,
+          maxAge: maxAgeOf(attempt),
         });
         const claims = tokens.claims();
-        if (claims === undefined || claims.iss !== config.serverMetadata().issuer) throw new Error('no ID token of the configured issuer');
+        if (tokens.id_token === undefined || claims === undefined || claims.iss !== config.serverMetadata().issuer)
+          throw new Error('no ID token of the configured issuer');
         // Somebody else acts for the person whom it names (RFC 8693): nobody has signed in.
         if (claims['act'] !== undefined) throw new Error('a delegated token');
         return {
           issuer: claims.iss,
           subject: claims.sub,
+          idToken: tokens.id_token,
           ...(typeof claims.auth_time === 'number' ? { authTime: claims.auth_time } : {}),
           ...(typeof claims['acr'] === 'string' ? { acr: claims['acr'] } : {}),
         };

@@ -12,7 +12,14 @@ export type InboxOptions = {
   readonly publicUrl: string;
   /** At least 32 characters; every cookie key is derived from it. */
   readonly sessionSecret: string;
-  readonly login: { readonly issuer: string; readonly clientId: string; readonly clientSecret?: string; readonly scopes?: readonly string[] };
+  readonly login: {
+    readonly issuer: string;
+    readonly clientId: string;
+    readonly clientSecret?: string;
+    readonly scopes?: readonly string[];
+    /** What is asked of the provider for an approval that needs a proof. Without it such approvals are not offered. */
+    readonly stepUp?: { readonly mfaAcr: readonly string[]; readonly maxAgeSeconds: number };
+  };
   /** Group ids whose members see every action. */
   readonly operators: readonly string[];
   /** Plain http to a loopback issuer is accepted in development only. */

@@ -8,6 +8,7 @@ import { readForms } from './forms.js';
 import { safeReturnTo, securityHeaders } from './guard.js';
 import { listRoutes } from './list-routes.js';
 import { createLiveStreams } from './live.js';
+import { createLogin } from './login.js';
 import { isLoopbackHttp, type InboxOptions } from './options.js';
 import { createPeople } from './people.js';
 import { createCookieJar } from './session.js';
@@ -28,6 +29,7 @@ export function inboxPlugin(options: InboxOptions): FastifyPluginCallback {
   const cookies = createCookies(!loopback);
   const headers = securityHeaders(!loopback);
   const people = createPeople(options, jar, cookies);
+  const login = createLogin(options);
 
   const inbox = (app: FastifyInstance, _options: unknown, done: () => void) => {
     const live = createLiveStreams(options.actions, headers);
@@ -47,9 +49,9 @@ export function inboxPlugin(options: InboxOptions): FastifyPluginCallback {
       if (asset === undefined) throw new CountersignError('not-found');
       return reply.header('cache-control', 'public, max-age=31536000, immutable').type(asset.type).send(asset.body);
     });
-    sessionRoutes(app, options, { jar, cookies, people });
     listRoutes(app, options, people, toLogin);
-    actionRoutes(app, options, { jar, cookies, people, live }, toLogin);
+    const signedInFor = actionRoutes(app, options, { jar, cookies, people, live, login }, toLogin);
+    sessionRoutes(app, options, { jar, cookies, people, login, signedInFor });
     done();
   };
   return (app, _options, done) => {

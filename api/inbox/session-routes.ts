@@ -1,24 +1,31 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CountersignError } from '../../domain/errors.js';
 import type { Cookies } from './cookies.js';
 import { unknownPersonPage } from './failures.js';
 import { csrfOf } from './forms.js';
 import { requireOwnForm, safeReturnTo, sendPage } from './guard.js';
-import { createLogin } from './login.js';
+import type { Login } from './login.js';
 import type { InboxOptions } from './options.js';
 import { messagePage, type Way } from './pages/message.js';
 import type { People } from './people.js';
-import { newSecret, sessionLimits, type CookieJar } from './session.js';
+import { newSecret, sessionLimits, type CookieJar, type LoginAttempt } from './session.js';
+
+/** Goes on with what a sign-in was for. The session stays as it is. */
+export type SignedInFor = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  purpose: NonNullable<LoginAttempt['purpose']>,
+  signedIn: { readonly personId: string | undefined; readonly idToken: string },
+) => Promise<FastifyReply>;
 
 /** Sign-in and sign-out. */
 export function sessionRoutes(
   app: FastifyInstance,
   options: InboxOptions,
-  parts: { readonly jar: CookieJar; readonly cookies: Cookies; readonly people: People },
+  parts: { readonly jar: CookieJar; readonly cookies: Cookies; readonly people: People; readonly login: Login; readonly signedInFor: SignedInFor },
 ): void {
-  const { jar, cookies, people } = parts;
+  const { jar, cookies, people, login, signedInFor } = parts;
   const now = options.now ?? (() => new Date());
-  const login = createLogin(options);
   const ownOrigin = new URL(options.publicUrl).origin;
 
   app.get<{ Querystring: Record<string, unknown> }>('/login', async (request, reply) => {
@@ -31,8 +38,9 @@ export function sessionRoutes(
     const attempt = await jar.openLogin(cookies.read(request, 'login'));
     cookies.clear(reply, 'login');
     if (attempt === undefined) throw new CountersignError('session-missing', 'This sign-in was not started in this browser, or it took too long.');
-    const who = await login.finish(request.url.slice(request.url.indexOf('?')), attempt);
+    const { idToken, ...who } = await login.finish(request.url.slice(request.url.indexOf('?')), attempt);
     const person = await options.directory.personByAccount(who.issuer, who.subject);
+    if (attempt.purpose !== undefined) return signedInFor(request, reply, attempt.purpose, { personId: person?.id, idToken });
     if (person === undefined || !person.active) {
       request.log.warn({ issuer: who.issuer, subject: who.subject, known: person !== undefined }, 'signed in, but not an active person of the directory');
       cookies.clear(reply, 'session');

@@ -17,7 +17,14 @@ export type Session = {
 };
 
 /** A sign-in under way. */
-export type LoginAttempt = { readonly state: string; readonly nonce: string; readonly verifier: string; readonly returnTo: string };
+export type LoginAttempt = {
+  readonly state: string;
+  readonly nonce: string;
+  readonly verifier: string;
+  readonly returnTo: string;
+  /** What the sign-in is for, when it starts no session. */
+  readonly purpose?: { readonly kind: 'decision'; readonly actionId: string };
+};
 
 /** What the page after a decision tells, once. */
 export type Flash = { readonly actionId: string; readonly kind: 'approved' | 'rejected' };

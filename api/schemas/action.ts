@@ -166,7 +166,7 @@ function decisionToWire({ decisionId, decision, ...record }: DecisionRecord) {
     verdict: decision?.verdict,
     person: decision === undefined ? undefined : { id: decision.person.id, name: decision.person.name },
     channel: decision?.channel,
-    assurance: decision?.assurance,
+    assurance: record.proven ?? decision?.assurance,
     comment: decision?.comment,
     stage: record.stage,
     round: record.round,

@@ -1,3 +1,4 @@
+import { matchingCode } from '../digest.js';
 import type { JsonObject } from '../json.js';
 import { assuranceSuffices } from '../principal.js';
 import type { ActionId } from '../request.js';
@@ -99,6 +100,7 @@ function header(view: ActionView, head: Headline): Element {
     [
       text(head.label, { weight: 'Bolder', size: 'Small', color: head.color, spacing: 'None' }),
       text(escapeMarkdown(visible(view.title, { max: 200 }).text), { weight: 'Bolder', size: 'Large', spacing: 'None' }),
+      ...(view.status === 'pending' ? [text(`Matching code **${matchingCode(view.digest)}**`, { size: 'Small', isSubtle: true, spacing: 'Small' })] : []),
       ...(waiting ? [text(`Decide before ${localTime(view.deadlineAt ?? '')}`, { spacing: 'Small' })] : []),
     ],
     { bleed: true },
@@ -116,10 +118,14 @@ function omitted(omissions: readonly string[], pending: boolean): Element {
 }
 
 function asking(view: ActionView, chatSuffices: boolean, approvable: boolean): Element[] {
-  if (!chatSuffices) {
-    return [text(`This action asks for a stronger sign-in (${view.stage?.assurance ?? ''}) than a chat gives: decide in the inbox.`, { spacing: 'Medium' })];
-  }
   return [
+    ...(chatSuffices
+      ? []
+      : [
+          text(`Approving asks for a sign-in of its own (${view.stage?.assurance ?? ''}), which a chat cannot give: approve in the inbox.`, {
+            spacing: 'Medium',
+          }),
+        ]),
     text(
       approvable
         ? "Decisions made here have assurance *chat*: they rest on Countersign's api."
@@ -138,7 +144,7 @@ function asking(view: ActionView, chatSuffices: boolean, approvable: boolean): E
 }
 
 function buttons(view: ActionView, link: string, chatSuffices: boolean, approvable: boolean): JsonObject[] {
-  if (!chatSuffices) return [open('Review and sign in', link)];
+  if (!chatSuffices) return [open('Review and sign in', link), execute(view, 'reject')];
   if (!approvable) return [open('Review in the inbox', link), execute(view, 'reject')];
   return [execute(view, 'approve'), execute(view, 'reject'), open('Open in inbox', link)];
 }

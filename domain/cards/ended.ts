@@ -90,7 +90,7 @@ function decided(record: DecisionRecord, limits: Limits): Element[] {
   if (decision === undefined) return [];
   const verb = decision.verdict === 'approve' ? '✔ Approved' : '✖ Rejected';
   const line = text(
-    `${verb} by **${untrusted(decision.person.name, 120).markdown}**, ${utc(decision.decidedAt)}, through ${channelNames[decision.channel]} (assurance *${decision.assurance}*)`,
+    `${verb} by **${untrusted(decision.person.name, 120).markdown}**, ${utc(decision.decidedAt)}, through ${channelNames[decision.channel]} (assurance *${record.proven ?? decision.assurance}*${(record.proven ?? decision.assurance) === 'chat' ? ", which rests on Countersign's api" : ''})`,
     { color: decision.verdict === 'approve' ? 'Good' : 'Attention', spacing: 'Small' },
   );
   if (decision.comment === undefined || decision.comment === '') return [line];

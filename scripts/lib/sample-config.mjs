@@ -80,6 +80,12 @@ export async function movePorts(home, ports, { embedded }) {
     document.setIn(['teams', 'openIdMetadataUrl'], `${relayUrl(ports)}/v1/.well-known/openidconfiguration`);
     document.setIn(['teams', 'loginAuthority'], relayUrl(ports));
   }
+  const providers = document.getIn(['executor', 'providers']);
+  for (let index = 0; index < (providers?.items.length ?? 0); index += 1)
+    if (document.getIn(['executor', 'providers', index, 'issuer']) === before) {
+      document.setIn(['executor', 'providers', index, 'issuer'], idp);
+      document.setIn(['executor', 'providers', index, 'jwksUri'], `${idp}/jwks`);
+    }
   document.setIn(['dev', 'idpPort'], ports.idp);
   document.setIn(['dev', 'databasePort'], ports.database);
   if (embedded) {
@@ -158,6 +164,8 @@ identity:
     issuer: ${idp}
     clientId: countersign-inbox
     scopes: [openid, profile, email]
+    # What the provider is asked for when a route wants a sign-in for one decision. executor.providers checks it.
+    stepUp: { mfaAcr: [mfa], maxAgeSeconds: 300 }
   operators: [g-operators]
 
 directory:
@@ -191,6 +199,14 @@ executor:
   # What must have approved at least, whatever policy says.
   # floor:
   #   - { action: 'postgres.*', resource: 'crm/*', quorum: 2, assurance: login }
+  # Whose ID tokens prove decisions of assurance login and mfa. The executor asks nobody else about them.
+  providers:
+    - issuer: ${idp}
+      audience: countersign-inbox
+      algorithms: [ES256]
+      jwksUri: ${idp}/jwks
+      mfaAcr: [mfa]
+      maxAgeSeconds: 300
   targets:
     crm:
       kind: postgres

@@ -60,6 +60,19 @@ export const scenarios = {
     },
     next: 'Two different people must approve, for example alice, then carol: first a data owner, then somebody from security.',
   },
+  'step-up': {
+    summary: 'notes about customers; approving needs a sign-in with a second factor',
+    agent: 'invoice-bot',
+    expect: 'executed',
+    people: 1,
+    body: {
+      action: 'postgres.export',
+      resource: { type: 'Table', id: 'crm/public.customers' },
+      parameters: { columns: ['id', 'notes'], limit: 100, format: 'csv' },
+      reason: 'Clean up of free-text notes that should not be kept.',
+    },
+    next: 'Sign in as alice or bob. Approving asks the provider for a second factor, for this decision alone.',
+  },
   escalates: {
     summary: 'orders; goes to the next people after 20 seconds without a decision',
     agent: 'invoice-bot',

@@ -1,7 +1,7 @@
 import { html } from 'ghtml';
 import type { ErrorCode } from '../../../domain/errors.js';
 import { errorCodes } from '../../../domain/errors.js';
-import { shortDigest } from '../../../domain/digest.js';
+import { matchingCode, shortDigest } from '../../../domain/digest.js';
 import { isFinal, type ActionView } from '../../../domain/view.js';
 import { relativeTag, timeTag } from '../format.js';
 import { shown } from '../shown.js';
@@ -38,6 +38,7 @@ export function actionPage(page: {
       <code>${shown(view.action)}</code> on ${shown(view.resource.type)} <code class="strong">${shown(view.resource.id)}</code>, asked
       !${timeTag(view.requestedAt)}!${view.deadlineAt === undefined || isFinal(view.status) ? '' : html`, expires !${relativeTag(view.deadlineAt, now)}`}
     </p>
+    !${view.status === 'pending' ? html`<p class="sub">Matching code <strong class="matching">${matchingCode(view.digest)}</strong> <span class="muted">the same on the card</span></p>` : ''}
     <div class="columns">
       <div class="facts">!${outcome(view)} !${asked(view)} !${fields(view)} !${preview(view)} !${words(view)} !${policyAndRisk(view)} !${integrity(view)}</div>
       !${

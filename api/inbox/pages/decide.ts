@@ -23,7 +23,6 @@ export function whyNot(view: ActionView, personId: string): string | undefined {
   const mine = view.decisions.find((record) => record.accepted && record.round === view.round && record.decision?.person.id === personId);
   if (mine !== undefined) return `You ${mine.decision?.verdict === 'approve' ? 'approved' : 'rejected'} this already. One person counts once.`;
   if (!stage.approvers.some((person) => person.id === personId)) return 'You may see this action, but you are not among its approvers now.';
-  if (!assuranceSuffices('login', stage.assurance)) return `This action asks for ${assuranceWords(stage.assurance)}, which the inbox does not offer yet.`;
   return undefined;
 }
 
@@ -74,16 +73,21 @@ function progress(view: ActionView, now: Date): string {
 }
 
 function form(frame: Frame, view: ActionView, comment: string): string {
+  const assurance = view.stage?.assurance ?? 'chat';
+  const proof = !assuranceSuffices('chat', assurance);
   return html`<form class="decide" method="post" action="/inbox/actions/${view.id}/decide" data-decide>
     <input type="hidden" name="csrf" value="${frame.csrf}" />
     <input type="hidden" name="digest" value="${view.digest}" />
     <label for="comment">Comment <span class="muted">optional, kept as evidence</span></label>
     <textarea id="comment" name="comment" rows="3" maxlength="${maxComment}" dir="auto">${comment}</textarea>
     <div class="buttons">
-      <button class="approve" type="submit" name="verdict" value="approve">Approve</button>
+      <button class="approve" type="submit" name="verdict" value="approve">${proof ? 'Review and sign in to approve' : 'Approve'}</button>
       <button class="reject" type="submit" name="verdict" value="reject">Reject</button>
     </div>
     <p class="muted fine">You decide on exactly <code>${shortDigest(view.digest)}</code>. It cannot be taken back.</p>
+    <p class="muted fine">
+      ${proof ? `Approving needs ${assuranceWords(assurance)}, which the executor checks itself. Rejecting needs nothing more.` : "A decision made here has assurance chat: it rests on Countersign's api alone."}
+    </p>
   </form>`;
 }
 

@@ -1,4 +1,5 @@
 import { html } from 'ghtml';
+import type { DecisionRecord } from '../../../domain/decision.js';
 import type { ActionView, StoryEvent } from '../../../domain/view.js';
 import { timeTag } from '../format.js';
 import { shown, shownLines } from '../shown.js';
@@ -16,7 +17,9 @@ export function decisions(view: ActionView): string {
     return html`<li>
       <div class="line">
         <span class="pill !${tone}">${label}</span> <strong>${shown(who)}</strong>
-        <span class="muted">!${record.decision === undefined ? '' : html`${channelWords(record.decision.channel)}, `}!${timeTag(record.at)}</span>
+        <span class="muted"
+          >!${record.decision === undefined ? '' : html`${channelWords(record.decision.channel)}, ${worth(record)}, `}!${timeTag(record.at)}</span
+        >
       </div>
       !${record.refusal === undefined ? '' : html`<p>${shown(record.refusal.detail)} <code>${record.refusal.code}</code></p>`}
       !${old ? html`<p class="muted">Made in an earlier round; it no longer counts.</p>` : ''}
@@ -48,6 +51,11 @@ export function story(view: ActionView): string {
       !${items}
     </ol>
   </section>`;
+}
+
+function worth({ proven, decision }: DecisionRecord): string {
+  const assurance = proven ?? decision?.assurance ?? 'chat';
+  return assurance === 'chat' ? 'assurance chat, which rests on the api' : `assurance ${assurance}`;
 }
 
 function channelWords(channel: string): string {

@@ -69,7 +69,7 @@ export function endWords(view: ActionView): string {
 export function assuranceWords(assurance: Assurance): string {
   switch (assurance) {
     case 'chat':
-      return 'a verified chat account';
+      return "the word of Countersign's api";
     case 'login':
       return 'a sign-in';
     case 'mfa':

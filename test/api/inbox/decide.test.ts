@@ -20,7 +20,7 @@ beforeEach(async () => {
 afterEach(() => rig.close());
 
 describe('deciding', () => {
-  it('passes on who, what they saw and said, with the assurance of a sign-in, and shows the result once', async () => {
+  it('passes on who, what they saw and said, with the assurance that needs no proof, and shows the result once', async () => {
     const answer = await alice.ask(decide, { form: { ...form, verdict: 'approve', comment: '  Looks right.\r\nFor this quarter. ' }, headers: own });
     expect(answer.status).toBe(303);
     expect(answer.headers.get('location')).toBe(path);
@@ -28,7 +28,7 @@ describe('deciding', () => {
       expect.objectContaining({
         actionId: 'act_exportpending',
         channel: 'inbox',
-        assurance: 'login',
+        assurance: 'chat',
         verdict: 'approve',
         digest: form.digest,
         comment: 'Looks right.\nFor this quarter.',
@@ -159,11 +159,12 @@ describe('the requester’s side', () => {
     expect(page).not.toContain('value="approve"');
   });
 
-  it('a stage that asks for more than a sign-in says so', async () => {
+  it('a stage that asks for more than our word says so, and offers no plain approval', async () => {
     const view = pendingExport();
     rig.actions.put({ ...view, ...(view.stage === undefined ? {} : { stage: { ...view.stage, assurance: 'passkey' } }) });
     const page = await (await alice.ask(path)).text();
-    expect(page).toContain('asks for a passkey');
-    expect(page).not.toContain('value="approve"');
+    expect(page).toContain('Approving needs a passkey');
+    expect(page).toContain('>Review and sign in to approve<');
+    expect(page).not.toContain('>Approve<');
   });
 });

@@ -56,7 +56,7 @@ export function pendingExport(change: Partial<ActionView> = {}): ActionView {
       count: 2,
       name: 'Data owners',
       quorum: 2,
-      assurance: 'login',
+      assurance: 'chat',
       approvals: [{ id: 'carol', name: 'Carol Chen' }],
       approvers: [
         { id: 'alice', name: 'Alice Almeida' },
@@ -153,7 +153,7 @@ export function pendingRole(): ActionView {
       count: 1,
       name: 'Finance',
       quorum: 1,
-      assurance: 'login',
+      assurance: 'chat',
       approvals: [],
       approvers: [{ id: 'alice', name: 'Alice Almeida' }],
       escalationLevel: 1,

@@ -58,7 +58,7 @@ export async function startRig(views: readonly ActionView[], options: { readonly
       connectors: [{ name: 'postgres.export', title: 'Export rows from PostgreSQL' }],
       publicUrl: url,
       sessionSecret: 'a session secret of the tests, long enough',
-      login: { issuer: idp.issuer, clientId: 'countersign-inbox' },
+      login: { issuer: idp.issuer, clientId: 'countersign-inbox', stepUp: { mfaAcr: ['mfa'], maxAgeSeconds: 300 } },
       operators: ['g-operators'],
       environment: 'development',
       now,

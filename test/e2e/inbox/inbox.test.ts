@@ -84,7 +84,7 @@ describe('deciding in a browser', () => {
     await page.getByRole('heading', { name: 'You approved this action' }).waitFor();
     expect(page.url()).toBe(rig.url + action);
     expect(rig.actions.decided).toMatchObject([
-      { verdict: 'approve', comment: 'Checked with the team.', person: { id: 'alice' }, channel: 'inbox', assurance: 'login' },
+      { verdict: 'approve', comment: 'Checked with the team.', person: { id: 'alice' }, channel: 'inbox', assurance: 'chat' },
     ]);
     // The result is announced: it has the focus.
     expect(await page.evaluate('document.activeElement.id')).toBe('result');

@@ -57,14 +57,14 @@ describe('adaptiveCard', () => {
 
   it('says who decided, when and how', () => {
     const text = JSON.stringify(adaptiveCard(endedView('rejected'), options)).replaceAll('\\', '');
-    expect(text).toContain('Rejected by **Bob Baumann**, 21 Nov 2026 08:55 UTC, through Teams (assurance *chat*)');
+    expect(text).toContain("Rejected by **Bob Baumann**, 21 Nov 2026 08:55 UTC, through Teams (assurance *chat*, which rests on Countersign's api)");
     expect(text).toContain('collections needs no phone numbers');
     expect(JSON.stringify(adaptiveCard(endedView('expired'), options))).toContain('This is a timeout, not a rejection.');
   });
 
   it('sends people to the inbox when a chat is not assurance enough', () => {
     const { stage } = sampleView();
-    expect(titles(sampleView({ stage: { ...stage!, assurance: 'mfa' } }))).toEqual(['Review and sign in']);
+    expect(titles(sampleView({ stage: { ...stage!, assurance: 'mfa' } }))).toEqual(['Review and sign in', 'Reject']);
   });
 
   it.each<[string, Partial<ActionView>]>([

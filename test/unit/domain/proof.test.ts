@@ -56,6 +56,7 @@ const refused: Record<string, { readonly of?: Partial<Decision>; readonly acr?: 
   'another issuer': { change: { claims: { iss: 'https://other.example' } }, reason: /No configured provider/ },
   'an access token by its header': { change: { header: { typ: 'at+jwt' } }, reason: /not an ID token/ },
   'an access token by its claim': { change: { claims: { typ: 'Bearer' } }, reason: /not an ID token/ },
+  'somebody who acts for the person': { change: { claims: { act: { sub: 'assistant' } } }, reason: /Somebody else acts/ },
   'a key that the provider never had': { change: { header: { kid: 'idp-2' } }, reason: /not signed with a key/ },
   'no key id': { change: { header: { kid: undefined } }, reason: /not signed with a key/ },
   'one factor where two are claimed': { acr: 'login', reason: /second factor/ },
