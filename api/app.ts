@@ -80,7 +80,7 @@ export async function buildApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(
     async (scope) => {
       acceptOnlyJson(scope, limits);
-      requireCaller(scope, { verifier: deps.verifier, directory: deps.directory, operators: config.identity.operators, rates });
+      requireCaller(scope, { verifier: deps.verifier, publicUrl, directory: deps.directory, operators: config.identity.operators, rates });
       actionRoutes(scope, { actions: deps.actions, publicUrl, closing: closing.signal });
       eventRoutes(scope, {
         actions: deps.actions,

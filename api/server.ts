@@ -1,3 +1,4 @@
+import { hkdfSync } from 'node:crypto';
 import { pino, type Logger } from 'pino';
 import { loadConnectors } from '../config/connectors.js';
 import { loadConfig, secretFromEnv, type LoadedConfig } from '../config/load.js';
@@ -8,6 +9,7 @@ import { CountersignError } from '../domain/errors.js';
 import type { Actions } from './actions.js';
 import { buildApp, type Extension } from './app.js';
 import { createDecisionSigner, loadDecisionKey, loadPublicKeys } from './decision-signer.js';
+import { createDpopVerifier } from './identity/dpop.js';
 import { createAccessTokenVerifier } from './identity/verify-access-token.js';
 import { inboxPlugin } from './inbox/plugin.js';
 import { limitsOf } from './plugins/limits.js';
@@ -40,7 +42,10 @@ async function main(log: Logger): Promise<void> {
     actions,
     directory,
     connectors,
-    verifier: createAccessTokenVerifier(config.identity.issuers, { allowLoopbackHttp: development }),
+    verifier: createAccessTokenVerifier(config.identity.issuers, {
+      allowLoopbackHttp: development,
+      dpop: createDpopVerifier(new Uint8Array(hkdfSync('sha256', secretFromEnv(config.api.sessionSecretEnv), '', 'countersign dpop nonce', 32))),
+    }),
     publicKeys,
     readiness: [
       {

@@ -23,6 +23,13 @@ export const IssuerConfig = Type.Object(
      * a token that some other program holds for a person is not that person's decision.
      */
     decide: Type.Optional(Type.Object({ claim: Text, values: Type.Array(Text, { minItems: 1 }) }, strict)),
+    /**
+     * Tokens that the issuer binds to a key (`cnf.jkt`, RFC 9449) are taken with a proof of that key only, always. `required`
+     * refuses those that are not bound; `accepted` is the default.
+     */
+    dpop: Type.Optional(Type.Union([Type.Literal('accepted'), Type.Literal('required')])),
+    /** Proofs have to carry a nonce of ours, so that none can be made beforehand. */
+    dpopNonce: Type.Optional(Type.Boolean()),
   },
   strict,
 );

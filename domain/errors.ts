@@ -6,6 +6,16 @@ export const errorCodes = {
   'token-missing': { status: 401, title: 'No access token', remedy: 'Send Authorization: Bearer <token> from a configured issuer.' },
   'token-invalid': { status: 401, title: 'The access token was not accepted', remedy: 'Check issuer, audience, signature and required claims of the token.' },
   'token-expired': { status: 401, title: 'The access token has expired', remedy: 'Get a new token and repeat the request.' },
+  'dpop-proof-invalid': {
+    status: 401,
+    title: 'The proof of possession was not accepted',
+    remedy: 'Send a new DPoP proof (RFC 9449) by the key of the token: for this method, this address, this token and this moment.',
+  },
+  'dpop-nonce-required': {
+    status: 401,
+    title: 'The proof of possession lacks a nonce',
+    remedy: 'Repeat the request with the nonce of the header DPoP-Nonce in a new proof.',
+  },
   'principal-unknown': { status: 403, title: 'The caller is not known to the directory', remedy: 'Ask an operator to add this subject to the directory.' },
   'not-permitted': { status: 403, title: 'The caller may not do this', remedy: 'Use an identity that is entitled to it.' },
   'not-found': { status: 404, title: 'There is no such thing here', remedy: 'Check the id; it may also be one that you may not see.' },

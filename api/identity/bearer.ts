@@ -3,6 +3,22 @@ import { CountersignError } from '../../domain/errors.js';
 // Real access tokens stay below 4 KB; some with many groups reach 8 KB. Node itself stops at 16 KB of headers.
 const longestToken = 12_288;
 
+/** A token as it was presented, with the proofs of possession that came beside it. */
+export type Presented = { readonly scheme: 'bearer' | 'dpop'; readonly token: string; readonly proofs: readonly string[] };
+
+/**
+ * The token of the one `Authorization` header, of the scheme `Bearer` or `DPoP`, and every `DPoP` header.
+ * Throws like {@link bearerToken}.
+ */
+export function presentedToken(rawHeaders: readonly string[]): Presented {
+  const proofs = rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'dpop');
+  const dpop = rawHeaders.map((text, index) =>
+    index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'authorization' ? text.replace(/^dpop(?= |$)/i, 'Bearer') : text,
+  );
+  const scheme = dpop.some((text, index) => text !== rawHeaders[index]) ? 'dpop' : 'bearer';
+  return { scheme, token: bearerToken(dpop), proofs };
+}
+
 /**
  * The token of an `Authorization: Bearer` header. Exactly one header with exactly one token is accepted.
  * @param rawHeaders names and values in turn as received, since Node drops or joins repeated headers elsewhere

@@ -1,6 +1,7 @@
 import { decodeJwt, errors, jwtVerify, type JWTPayload } from 'jose';
 import type { IssuerConfig } from '../../config/schema.js';
 import { CountersignError } from '../../domain/errors.js';
+import { createDpopVerifier, type DpopVerifier } from './dpop.js';
 import { createIssuerKeys, IssuerUnavailable, type IssuerKeysOptions } from './issuer-keys.js';
 
 /** What a verified access token says. `kind` is decided by the configured claim alone. */
@@ -25,37 +26,50 @@ export class TokenRefused extends CountersignError {
   constructor(
     code: 'token-invalid' | 'token-expired',
     readonly reason: string,
+    /** The scheme that the token has to be presented with. */
+    readonly scheme: 'bearer' | 'dpop' = 'bearer',
   ) {
     super(code);
   }
 }
 
+const defaultToleranceSeconds = 30;
 // One who acts and three before; a longer chain is nobody's intention.
 const mostActors = 4;
 
-export type AccessTokenVerifier = (token: string) => Promise<VerifiedToken>;
+/** How a token came, where it may be bound to a key: with which scheme and proofs, and for what. */
+export type Presentation = { readonly scheme: 'bearer' | 'dpop'; readonly proofs: readonly string[]; readonly method: string; readonly url: string };
+
+/** Verifies one token. Without a presentation it is taken as a plain bearer token, which one that is bound to a key is not. */
+export type AccessTokenVerifier = (token: string, presented?: Presentation) => Promise<VerifiedToken>;
 
 /**
  * Verifies access tokens against the configured issuers: signature, algorithm, type, issuer, audience, times,
  * required claims, and that it is an agent's or a person's and not both.
  * The returned function throws `TokenRefused`, or `issuer-unavailable` when the issuer cannot be reached.
  */
-export function createAccessTokenVerifier(issuers: readonly IssuerConfig[], options: IssuerKeysOptions): AccessTokenVerifier {
+export function createAccessTokenVerifier(
+  issuers: readonly IssuerConfig[],
+  options: IssuerKeysOptions & { readonly dpop?: DpopVerifier },
+): AccessTokenVerifier {
+  const dpop = options.dpop ?? createDpopVerifier();
   const known = issuers.map((config) => ({ config, keys: createIssuerKeys(config, options) }));
-  return async (token) => {
+  return async (token, presented) => {
     const unverified = peek(token);
     // The unverified claims only choose which issuer's keys have to vouch for them.
     const candidate =
       known.find(({ config }) => config.issuer === unverified.iss && audiences(unverified).includes(config.audience)) ??
       known.find(({ config }) => config.issuer === unverified.iss);
     if (candidate === undefined) throw new TokenRefused('token-invalid', 'issuer not configured');
-    return verifyAccessToken(token, candidate.config, candidate.keys);
+    const verified = await verifyAccessToken(token, candidate.config, candidate.keys);
+    await requirePossession(token, verified, candidate.config, presented, dpop);
+    return verified;
   };
 }
 
-/** Verifies one access token against one issuer. Throws like a verifier. */
+/** Verifies one access token against one issuer, but not that it is presented by whom it was bound to. Throws like a verifier. */
 export async function verifyAccessToken(token: string, config: IssuerConfig, keys: ReturnType<typeof createIssuerKeys>): Promise<VerifiedToken> {
-  const toleranceSeconds = config.clockToleranceSeconds ?? 30;
+  const toleranceSeconds = config.clockToleranceSeconds ?? defaultToleranceSeconds;
   try {
     const { payload, protectedHeader } = await jwtVerify(token, keys, {
       issuer: config.issuer,
@@ -96,8 +110,42 @@ function requireAccessToken(payload: JWTPayload, typ: string | undefined): void 
   const inner = payload['typ'];
   if (typeof inner === 'string' && ['id', 'refresh', 'offline', 'logout'].includes(inner.toLowerCase()))
     throw new TokenRefused('token-invalid', 'another kind of token');
-  // Bound to a key the caller would have to prove (RFC 7800); as a plain bearer token it may be stolen.
-  if (Object.hasOwn(payload, 'cnf')) throw new TokenRefused('token-invalid', 'bound to a key');
+}
+
+/**
+ * A token that is bound to a key (RFC 7800) counts only with a proof of that key: as a plain bearer token it may be stolen.
+ * Throws `TokenRefused` and `DpopRefused`.
+ */
+async function requirePossession(
+  token: string,
+  { claims }: VerifiedToken,
+  config: IssuerConfig,
+  presented: Presentation | undefined,
+  dpop: DpopVerifier,
+): Promise<void> {
+  if (!Object.hasOwn(claims, 'cnf')) {
+    if (config.dpop === 'required') throw new TokenRefused('token-invalid', 'not bound to a key', 'dpop');
+    if (presented?.scheme === 'dpop') throw new TokenRefused('token-invalid', 'not bound to a key, yet presented as if it were');
+    return;
+  }
+  const thumbprint = thumbprintOf(claims['cnf']);
+  if (presented?.scheme !== 'dpop') throw new TokenRefused('token-invalid', 'bound to a key, yet presented as a bearer token', 'dpop');
+  await dpop(presented.proofs, {
+    token,
+    thumbprint,
+    method: presented.method,
+    url: presented.url,
+    clockToleranceSeconds: config.clockToleranceSeconds ?? defaultToleranceSeconds,
+    nonce: config.dpopNonce ?? false,
+  });
+}
+
+// One way to be bound, and no other beside it that nobody would check.
+function thumbprintOf(cnf: unknown): string {
+  const { jkt } = (typeof cnf === 'object' && cnf !== null ? cnf : {}) as { readonly jkt?: unknown };
+  if (typeof jkt !== 'string' || !/^[\w-]{43}$/.test(jkt) || Object.keys(cnf as object).length > 1)
+    throw new TokenRefused('token-invalid', 'bound to a key in a way that is not known');
+  return jkt;
 }
 
 // No subject of a real provider is longer; control characters would forge log lines and keys.

@@ -1,5 +1,6 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CountersignError, errorCodes, isErrorCode, type ErrorCode } from '../../domain/errors.js';
+import { dpopAlgorithms, DpopRefused } from '../identity/dpop.js';
 import { TokenRefused } from '../identity/verify-access-token.js';
 import type { WireAction } from '../schemas/action.js';
 import { problem } from '../schemas/problem.js';
@@ -42,7 +43,11 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
   const answered = known ?? new CountersignError('internal-error', 'Operators find the cause in the log under the id of this request.');
   if (known === undefined) request.log.error({ err: error }, 'unexpected error');
   else if (errorCodes[answered.code].status >= 500) request.log.warn({ code: answered.code, cause: causes(answered) }, 'request failed');
-  else request.log.info({ code: answered.code, ...(answered instanceof TokenRefused ? { reason: answered.reason } : {}) }, 'request refused');
+  else
+    request.log.info(
+      { code: answered.code, ...(answered instanceof TokenRefused || answered instanceof DpopRefused ? { reason: answered.reason } : {}) },
+      'request refused',
+    );
 
   const { code, detail } = answered;
   const body = problem(code, detail, {
@@ -51,11 +56,32 @@ export function sendError(error: unknown, request: FastifyRequest, reply: Fastif
     ...(answered instanceof ActionProblem && answered.action !== undefined ? { action: answered.action } : {}),
   });
   if (answered instanceof RateLimited) void reply.header('retry-after', String(answered.retryAfterSeconds));
+  else if (code === 'rate-limited') void reply.header('retry-after', '30');
   if (code === 'too-many-pending') void reply.header('retry-after', '60');
   if (code.endsWith('-unavailable')) void reply.header('retry-after', '2');
-  if (code === 'token-missing') void reply.header('www-authenticate', 'Bearer');
-  if (code === 'token-invalid' || code === 'token-expired') void reply.header('www-authenticate', 'Bearer error="invalid_token"');
+  const challenge = challengeOf(answered);
+  if (challenge !== undefined) void reply.header('www-authenticate', challenge);
+  if (answered instanceof DpopRefused && answered.nonce !== undefined) void reply.header('dpop-nonce', answered.nonce);
   return reply.code(body.status).header('content-type', 'application/problem+json').header('cache-control', 'no-store').serializer(JSON.stringify).send(body);
+}
+
+const algorithms = `algs="${dpopAlgorithms.join(' ')}"`;
+
+/** What a caller who was not let in has to come back with (RFC 6750, RFC 9449). */
+function challengeOf(error: CountersignError): string | undefined {
+  switch (error.code) {
+    case 'token-missing':
+      return `Bearer, DPoP ${algorithms}`;
+    case 'token-invalid':
+    case 'token-expired':
+      return error instanceof TokenRefused && error.scheme === 'dpop' ? `DPoP error="invalid_token", ${algorithms}` : 'Bearer error="invalid_token"';
+    case 'dpop-proof-invalid':
+      return `DPoP error="invalid_dpop_proof", ${algorithms}`;
+    case 'dpop-nonce-required':
+      return `DPoP error="use_dpop_nonce", ${algorithms}`;
+    default:
+      return undefined;
+  }
 }
 
 function fromFastify(error: unknown): CountersignError | undefined {

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import fc from 'fast-check';
+import { calculateJwkThumbprint, exportJWK, generateKeyPair, SignJWT, type JWK } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bearerToken } from '../../api/identity/bearer.js';
 import { createAccessTokenVerifier, type AccessTokenVerifier } from '../../api/identity/verify-access-token.js';
@@ -77,6 +79,43 @@ describe('the token verifier under attack', () => {
         for (const name of ['cnf', 'at_hash', 'c_hash', 'events']) expect(Object.hasOwn(claims, name)).toBe(false);
       }),
       budget(1_200),
+    );
+  });
+
+  it('takes no proof of possession that was changed, and each one once', async () => {
+    const [mine, other] = await Promise.all([generateKeyPair('ES256', { extractable: true }), generateKeyPair('ES256', { extractable: true })]);
+    const jwks = await Promise.all([mine, other].map((pair) => exportJWK(pair.publicKey)));
+    const token = await issuer.agent('invoice-bot', { cnf: { jkt: await calculateJwkThumbprint(jwks[0] as JWK) } });
+    const url = 'https://countersign.example/v1/actions';
+    const claims = (jti: string) => ({
+      jti,
+      htm: 'POST',
+      htu: url,
+      iat: Math.floor(Date.now() / 1_000),
+      ath: createHash('sha256').update(token).digest('base64url'),
+    });
+    const proof = (jti: string, by: 0 | 1) =>
+      new SignJWT(claims(jti)).setProtectedHeader({ alg: 'ES256', typ: 'dpop+jwt', jwk: jwks[by] as JWK }).sign([mine, other][by]!.privateKey);
+    let count = 0;
+    await fc.assert(
+      fc.asyncProperty(forgery, async (how) => {
+        const [good, theirs] = await Promise.all([proof(`p-${(count += 1)}`, 0), proof('theirs', 1)]);
+        const present = async (one: string) => {
+          try {
+            await verify(token, { scheme: 'dpop', proofs: [one], method: 'POST', url });
+            return true;
+          } catch (error) {
+            if (!(error instanceof CountersignError)) throw error;
+            expect(error.code).toBe('dpop-proof-invalid');
+            return false;
+          }
+        };
+        const presented = forged(good, theirs, how);
+        const taken = await present(presented);
+        if (taken) expect(meaning(presented)).toBe(meaning(good));
+        expect(await present(good)).toBe(!taken);
+      }),
+      budget(600),
     );
   });
 
