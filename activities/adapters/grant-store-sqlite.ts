@@ -1,3 +1,4 @@
+import { existsSync, writeFileSync } from 'node:fs';
 import type { ExecutionOutcome } from '../../domain/connector.js';
 import type { Digest } from '../../domain/digest.js';
 import { CountersignError } from '../../domain/errors.js';
@@ -15,11 +16,13 @@ type Row = {
 
 /**
  * The executor's store of consumed grants in one SQLite file; several executors may share it.
- * A grant counts as consumed only when it is on the disk. Throws `internal-error` when the store cannot be written.
+ * A grant counts as consumed only when it is on the disk. Throws `internal-error` when the store cannot be written, and
+ * `config-invalid` when it was there before and is gone: a new one would let every grant that was consumed run again.
  */
 export function openGrantStore(file: string): GrantStore {
   // Every commit must be on the disk: a forgotten grant is one that runs twice.
   const db = openPrivateDatabase(file, { timeoutMs: 10_000 });
+  requireNotLost(file, db);
   db.exec(`CREATE TABLE IF NOT EXISTS grants (
     action_id TEXT PRIMARY KEY NOT NULL,
     action_digest TEXT NOT NULL,
@@ -33,6 +36,9 @@ export function openGrantStore(file: string): GrantStore {
   // Stores made before receipts lack the column.
   if (!(db.pragma('table_info(grants)') as { readonly name: string }[]).some(({ name }) => name === 'performed_by'))
     db.exec("ALTER TABLE grants ADD COLUMN performed_by TEXT NOT NULL DEFAULT 'executor'");
+
+  // Only now, so that it never speaks of a store that was not made.
+  writeFileSync(`${file}.made`, '', { mode: 0o600, flag: 'a' });
 
   const insert = db.prepare(
     "INSERT INTO grants (action_id, action_digest, state, attempt, started_at, performed_by) VALUES (?, ?, 'started', 1, ?, ?) ON CONFLICT (action_id) DO NOTHING",
@@ -73,6 +79,16 @@ export function openGrantStore(file: string): GrantStore {
     finish: async (actionId, outcome) => finishNow.immediate(actionId, outcome),
     close: async () => void db.close(),
   };
+}
+
+function requireNotLost(file: string, db: ReturnType<typeof openPrivateDatabase>): void {
+  const made = `${file}.made`;
+  if (!existsSync(made) || db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'grants'").get() !== undefined) return;
+  db.close();
+  throw new CountersignError(
+    'config-invalid',
+    `The store of consumed grants ${file} was there before and holds nothing now. Bring it back from a backup. If no action is open any more, remove ${made} to begin a new one.`,
+  );
 }
 
 function stateOf(row: Row): GrantState {

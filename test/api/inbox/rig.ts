@@ -50,7 +50,8 @@ export async function startRig(views: readonly ActionView[], options: { readonly
   const url = `http://127.0.0.1:${port}`;
   const idp: RunningIdp = await startIdp(idpConfig(folder, url), { onError: () => undefined });
   const directory = createFileDirectory(directoryFile, idp.issuer);
-  const app = fastify({ logger: false });
+  // A browser may keep a connection that it never uses; it must not hold up the end of a test.
+  const app = fastify({ logger: false, forceCloseConnections: true });
   await app.register(
     inboxPlugin({
       actions,

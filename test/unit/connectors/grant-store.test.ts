@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -20,6 +20,20 @@ describe('the grant store', () => {
     folder = mkdtempSync(path.join(tmpdir(), 'countersign-grants-'));
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it.each([
+    ['deleted', (file: string) => rmSync(file)],
+    ['emptied', (file: string) => writeFileSync(file, '')],
+  ])('refuses to begin anew where a store was %s, again and again, until somebody says so', async (_name, lose) => {
+    const file = path.join(mkdtempSync(path.join(folder, 'lost-')), 'grants.db');
+    const store = openGrantStore(file);
+    await store.begin({ actionId: 'act_lost', actionDigest: digest, at });
+    await store.close();
+    lose(file);
+    for (const _attempt of [1, 2]) expect(() => openGrantStore(file)).toThrow(expect.objectContaining({ code: 'config-invalid' }));
+    rmSync(`${file}.made`);
+    await openGrantStore(file).close();
+  });
 
   it('lets a grant begin once, over restarts', async () => {
     const file = path.join(folder, 'below', 'restart.db');

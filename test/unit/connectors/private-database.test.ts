@@ -16,7 +16,7 @@ describe('attack: another account of the machine reads grants and evidence', () 
       await grants.begin({ actionId: 'act_a', actionDigest: `sha256:${'1'.repeat(64)}`, at: '2026-04-01T00:00:00.000Z' });
       await evidence.append({ actionId: 'act_a', key: 'opened', kind: 'opened', at: '2026-04-01T00:00:00.000Z', body: {} });
       const modes = readdirSync(folder).map((name) => [name, statSync(path.join(folder, name)).mode & 0o777]);
-      expect(modes.length).toBe(6);
+      expect(modes.length).toBe(7);
       expect(modes.filter(([, mode]) => mode !== 0o600)).toEqual([]);
     } finally {
       await grants.close();
