@@ -7,6 +7,9 @@ import type { ActionView } from '../../domain/view.js';
 import type { SignedInPerson } from './people.js';
 import type { Session } from './session.js';
 
+/** What a sign-in at the provider can prove. */
+type Provable = Extract<Assurance, 'login' | 'mfa'>;
+
 /** An approval that was asked for and waits for the person's proof. It decides nothing. */
 export type PendingApproval = {
   readonly decisionId: string;
@@ -14,7 +17,7 @@ export type PendingApproval = {
   readonly digest: Digest;
   readonly planDigest: Digest;
   readonly personId: string;
-  readonly assurance: Exclude<Assurance, 'chat'>;
+  readonly assurance: Provable;
   readonly comment?: string;
   /** What provider or authenticator sign. */
   readonly challenge: Digest;
@@ -36,7 +39,7 @@ export class PendingApprovals {
   /** Notes what the person asked to approve, in place of what they asked of this action before. */
   put(who: SignedInPerson, view: ActionView, comment: string | undefined): PendingApproval {
     const assurance = view.stage?.assurance;
-    if (assurance === undefined || assurance === 'chat') throw new CountersignError('decision-on-final', 'Nothing waits for a sign-in here.');
+    if (assurance !== 'login' && assurance !== 'mfa') throw new CountersignError('decision-on-final', 'Nothing waits for a sign-in here.');
     const nowMs = this.now().getTime();
     for (const [key, { untilMs }] of this.kept) if (untilMs <= nowMs || this.kept.size >= maxPending) this.kept.delete(key);
     const decisionId = `dec_${randomUUID()}`;

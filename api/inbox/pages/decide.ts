@@ -1,6 +1,7 @@
 import { html } from 'ghtml';
 import { shortDigest } from '../../../domain/digest.js';
-import { assuranceSuffices } from '../../../domain/principal.js';
+import { assertNever } from '../../../domain/errors.js';
+import type { Assurance } from '../../../domain/principal.js';
 import { isFinal, type ActionView } from '../../../domain/view.js';
 import { nameList, relativeTag, timeTag } from '../format.js';
 import { shown } from '../shown.js';
@@ -72,22 +73,36 @@ function progress(view: ActionView, now: Date): string {
   </dl>`;
 }
 
+/** The button that approves, and what an approval here rests on. */
+function approving(assurance: Assurance): { readonly button?: string; readonly note: string } {
+  const words = assuranceWords(assurance);
+  switch (assurance) {
+    case 'chat':
+      return { button: 'Approve', note: "A decision made here has assurance chat: it rests on Countersign's api alone." };
+    case 'login':
+    case 'mfa':
+      return { button: 'Review and sign in to approve', note: `Approving needs ${words}, which the executor checks itself. Rejecting needs nothing more.` };
+    case 'passkey':
+      return { note: `Approving needs ${words}, which the inbox does not offer yet. Rejecting needs nothing more.` };
+    default:
+      return assertNever(assurance);
+  }
+}
+
 function form(frame: Frame, view: ActionView, comment: string): string {
   const assurance = view.stage?.assurance ?? 'chat';
-  const proof = !assuranceSuffices('chat', assurance);
+  const words = approving(assurance);
   return html`<form class="decide" method="post" action="/inbox/actions/${view.id}/decide" data-decide>
     <input type="hidden" name="csrf" value="${frame.csrf}" />
     <input type="hidden" name="digest" value="${view.digest}" />
     <label for="comment">Comment <span class="muted">optional, kept as evidence</span></label>
     <textarea id="comment" name="comment" rows="3" maxlength="${maxComment}" dir="auto">${comment}</textarea>
     <div class="buttons">
-      <button class="approve" type="submit" name="verdict" value="approve">${proof ? 'Review and sign in to approve' : 'Approve'}</button>
+      !${words.button === undefined ? '' : html`<button class="approve" type="submit" name="verdict" value="approve">${words.button}</button>`}
       <button class="reject" type="submit" name="verdict" value="reject">Reject</button>
     </div>
     <p class="muted fine">You decide on exactly <code>${shortDigest(view.digest)}</code>. It cannot be taken back.</p>
-    <p class="muted fine">
-      ${proof ? `Approving needs ${assuranceWords(assurance)}, which the executor checks itself. Rejecting needs nothing more.` : "A decision made here has assurance chat: it rests on Countersign's api alone."}
-    </p>
+    <p class="muted fine">${words.note}</p>
   </form>`;
 }
 
