@@ -66,7 +66,15 @@ async function preview(
 
 async function execute(deps: ExecutorDeps, requireFit: RequireFit, grant: Grant): Promise<ExecutionOutcome> {
   const connector = connectorFor(deps, grant.request.action);
-  const verdict = await verified(deps, grant, connector.definition);
+  let verdict: Awaited<ReturnType<typeof verified>>;
+  try {
+    verdict = await verified(deps, grant, connector.definition);
+  } catch (error) {
+    // Its time ran out after an attempt had begun: that is no proof that nothing happened.
+    const late = error instanceof CountersignError && error.code === 'grant-expired' && (await deps.grants.find(grant.request.id))?.state === 'started';
+    if (late) return unclear(deps, grant.request, 'An earlier attempt began and did not report how it ended before the grant expired.', connector);
+    throw error;
+  }
   requireFit(connector.definition, grant.request);
   const { idempotent } = connector.definition;
   const begun = await deps.grants.find(grant.request.id);
@@ -76,8 +84,10 @@ async function execute(deps: ExecutorDeps, requireFit: RequireFit, grant: Grant)
   if (!consumed.first) {
     if (consumed.known.state === 'done' && consumed.known.outcome !== undefined) return consumed.known.outcome;
     // It began before and nobody reported how it ended. Only a step that may safely run twice, and that policy still lets run, runs again.
-    if (!idempotent || refusal !== undefined)
-      return deps.grants.finish(grant.request.id, unclear(deps, grant.request, 'An earlier attempt began and did not report how it ended.', connector));
+    if (!idempotent || refusal !== undefined) {
+      const detail = ['An earlier attempt began and did not report how it ended.', refusal?.detail].filter(Boolean).join(' ');
+      return deps.grants.finish(grant.request.id, unclear(deps, grant.request, detail, connector));
+    }
     const { attempt: count } = await deps.grants.again(grant.request.id);
     if (count > maxAttempts)
       return deps.grants.finish(grant.request.id, unclear(deps, grant.request, `It was begun ${maxAttempts} times and never came to an end.`, connector));

@@ -120,6 +120,16 @@ describe('an action that has begun when policy changes', () => {
     expect(ran).toEqual([]);
   });
 
+  it('whose grant then expires ends as unclear, and not as if nothing had happened', async () => {
+    const { connector, ran } = recording(true);
+    const { execute, grants } = executorOf([connector], [], {}, () => new Date('2027-01-01T00:00:00.000Z'));
+    const request = exportRequest(connector);
+    await expect(execute(request)).rejects.toMatchObject({ type: 'grant-expired' });
+    await grants.begin({ actionId: request.id, actionDigest: await digestOf(request), at });
+    expect(await execute(request)).toMatchObject({ status: 'unknown', check: expect.stringContaining(request.id) });
+    expect(ran).toEqual([]);
+  });
+
   it('keeps the outcome it has, whatever policy says since', async () => {
     const { connector, ran } = recording();
     const policy = { current: bundleOf('@id("all") permit (principal, action, resource);') };

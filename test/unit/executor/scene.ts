@@ -68,7 +68,12 @@ export const bundleOf = (cedar: string) =>
 const allowing = bundleOf('@id("everything") permit (principal, action, resource);');
 
 /** The executor with one connector or one definition of a customer's own, and grants as honest processes would sign them. */
-export function executorOf(connectors: readonly Connector[], external: readonly ConnectorDefinition[] = [], policy: Partial<ExecutorPolicy> = {}) {
+export function executorOf(
+  connectors: readonly Connector[],
+  external: readonly ConnectorDefinition[] = [],
+  policy: Partial<ExecutorPolicy> = {},
+  clock = () => now,
+) {
   const grants = memoryGrants();
   const environment = new MockActivityEnvironment();
   const activities = createExecutorActivities({
@@ -85,7 +90,7 @@ export function executorOf(connectors: readonly Connector[], external: readonly 
     },
     executorKey: keys.signing.executor,
     trusted: keys.trusted,
-    now: () => now,
+    now: clock,
     newId: () => 'id',
   });
   return {
