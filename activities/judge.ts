@@ -92,7 +92,7 @@ function sameRecord(earlier: DecisionRecord, now: DecisionRecord): boolean {
 /** Refuses to judge, and so to sign a new plan for, a request that the api never took. */
 async function refuseRequest(deps: WorkerDeps, input: JudgeInput): Promise<Refusal | undefined> {
   const forged = await verifyRequest(input.request, input.signedRequest, deps.trusted);
-  return forged === undefined ? undefined : { code: 'request-unsigned', detail: 'The action was not submitted through the api.' };
+  return forged === undefined ? undefined : { code: 'request-unsigned', detail: `The request was not accepted by the api: ${forged}.` };
 }
 
 function refuseClaims(

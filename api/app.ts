@@ -30,7 +30,7 @@ export type AppDeps = {
   readonly directory: Directory;
   readonly connectors: readonly ConnectorDefinition[];
   readonly verifier: AccessTokenVerifier;
-  readonly publicKeys: { readonly keys: readonly JWK[] };
+  readonly publicKeys: () => readonly JWK[];
   readonly readiness: readonly ReadinessCheck[];
   readonly extensions?: readonly Extension[];
   readonly logger?: FastifyBaseLogger;

@@ -1,10 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
-import type { JWK } from 'jose';
 import type { Cancellation, Decision } from '../domain/decision.js';
 import { CountersignError } from '../domain/errors.js';
 import { requestDigest, type ActionRequest, type RequestSeal } from '../domain/request.js';
-import { importSigningKey, sign, type Purpose, type SigningKey } from '../domain/signing.js';
+import { sign, type Purpose, type SigningKey } from '../domain/signing.js';
 import { maxDecisionLength } from '../workflows/contract.js';
 
 /** Long enough for a retry through a restart of the engine, short enough that a stolen one is soon worthless. */
@@ -15,28 +12,6 @@ export interface DecisionSigner {
   signRequest(request: ActionRequest): Promise<string>;
   signDecision(decision: Decision): Promise<string>;
   signCancellation(cancellation: Cancellation): Promise<string>;
-}
-
-/** The private key of the api, from `decision.private.jwk`. Throws `config-invalid` that names the file and never its content. */
-export async function loadDecisionKey(directory: string): Promise<SigningKey> {
-  const file = path.join(directory, 'decision.private.jwk');
-  try {
-    return await importSigningKey(JSON.parse(await readFile(file, 'utf8')) as JWK, 'decision');
-  } catch {
-    throw new CountersignError('config-invalid', `${file} is missing or is not a private Ed25519 JWK with a kid; keys.directory names its folder.`);
-  }
-}
-
-/** The public keys of all roles, from `public.jwks.json`. Throws `config-invalid`. */
-export async function loadPublicKeys(directory: string): Promise<{ readonly keys: readonly JWK[] }> {
-  const file = path.join(directory, 'public.jwks.json');
-  try {
-    const { keys } = JSON.parse(await readFile(file, 'utf8')) as { keys?: unknown };
-    if (!Array.isArray(keys)) throw new TypeError('no keys');
-    return { keys: keys as JWK[] };
-  } catch {
-    throw new CountersignError('config-invalid', `${file} is missing or is not a JWK set; keys.directory names its folder.`);
-  }
 }
 
 /** Signs with this key; a decision is valid for five minutes from `now`. */

@@ -41,7 +41,7 @@ export async function describeApi(): Promise<object> {
     },
     connectors: [],
     verifier: nobody,
-    publicKeys: { keys: [] },
+    publicKeys: () => [],
     readiness: [],
   });
   await app.ready();

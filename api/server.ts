@@ -1,6 +1,7 @@
 import { hkdfSync } from 'node:crypto';
 import { pino, type Logger } from 'pino';
 import { loadConnectors } from '../config/connectors.js';
+import { openKeys } from '../config/keys.js';
 import { loadConfig, secretFromEnv, type LoadedConfig } from '../config/load.js';
 import { createFileDirectory } from '../directory/file.js';
 import type { Directory } from '../directory/port.js';
@@ -8,7 +9,7 @@ import type { ConnectorDefinition } from '../domain/connector.js';
 import { CountersignError } from '../domain/errors.js';
 import type { Actions } from './actions.js';
 import { buildApp, type Extension } from './app.js';
-import { createDecisionSigner, loadDecisionKey, loadPublicKeys } from './decision-signer.js';
+import { createDecisionSigner } from './decision-signer.js';
 import { createDpopVerifier } from './identity/dpop.js';
 import { createAccessTokenVerifier } from './identity/verify-access-token.js';
 import { inboxPlugin } from './inbox/plugin.js';
@@ -23,8 +24,7 @@ const stopWithinMs = 10_000;
 
 async function main(log: Logger): Promise<void> {
   const config = loadConfig();
-  const keys = config.resolve(config.keys.directory);
-  const [decisionKey, publicKeys] = await Promise.all([loadDecisionKey(keys), loadPublicKeys(keys)]);
+  const keys = await openKeys(config, 'decision', (trouble) => log.error(trouble, 'a key file cannot be used; what was in force stays in force'));
   const connectors = loadConnectors(config);
   const development = config.environment === 'development';
   const directory = createFileDirectory(config.resolve(config.directory.file), config.dev === undefined ? undefined : `http://127.0.0.1:${config.dev.idpPort}`);
@@ -33,7 +33,7 @@ async function main(log: Logger): Promise<void> {
     access,
     connectors,
     directory,
-    signer: createDecisionSigner(decisionKey),
+    signer: createDecisionSigner(keys.signing),
     pendingPerSubject: limitsOf(config).pendingPerSubject,
   });
   const app = await buildApp({
@@ -46,7 +46,7 @@ async function main(log: Logger): Promise<void> {
       allowLoopbackHttp: development,
       dpop: createDpopVerifier(new Uint8Array(hkdfSync('sha256', secretFromEnv(config.api.sessionSecretEnv), '', 'countersign dpop nonce', 32))),
     }),
-    publicKeys,
+    publicKeys: () => keys.trusted.jwks(),
     readiness: [
       {
         name: 'temporal',

@@ -1,17 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { activityInfo } from '@temporalio/activity';
 import { Client } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker, type WorkerOptions } from '@temporalio/worker';
-import type { JWK } from 'jose';
 import { converterOf } from './encryption.js';
 import { createSqliteEvidenceLog } from '../activities/adapters/evidence/sqlite.js';
 import { openGrantStore } from '../activities/adapters/grant-store-sqlite.js';
 import { createExecutorActivities } from '../activities/executor/index.js';
 import { createActivities } from '../activities/index.js';
+import { readSigningKey } from '../config/keys.js';
+import { openTrustedKeys } from '../config/trusted-keys.js';
 import { createFileDirectory } from '../directory/file.js';
-import { importSigningKey, importTrustedKeys, type KeyRole } from '../domain/signing.js';
 import { loadPolicies } from '../policy/bundle.js';
 import { executorTaskQueue } from '../workflows/contract.js';
 import type { BareActivities } from './bare-types.js';
@@ -71,8 +70,8 @@ async function options(): Promise<Omit<WorkerOptions, 'connection' | 'namespace'
         connectors: new Map(definitions.map((definition) => [definition.name, definition])),
         channels: new Map([['teams', instantChannel(began('notified'))]]),
         evidence: createSqliteEvidenceLog(path.join(folder, 'evidence.sqlite')),
-        policyKey: await privateKey('policy'),
-        trusted: await publicKeys(),
+        policyKey: await readSigningKey(config.keys, 'policy'),
+        trusted: await openTrustedKeys(config.keys),
         timeZone: 'Etc/UTC',
         environment: 'development',
         newId: randomUUID,
@@ -98,8 +97,8 @@ async function options(): Promise<Omit<WorkerOptions, 'connection' | 'namespace'
           environment: 'development',
           floor: [],
         },
-        executorKey: await privateKey('executor'),
-        trusted: await publicKeys(),
+        executorKey: await readSigningKey(config.keys, 'executor'),
+        trusted: await openTrustedKeys(config.keys),
         now: () => new Date(),
         newId: randomUUID,
       });
@@ -142,12 +141,4 @@ async function promote(): Promise<void> {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
   }
-}
-
-async function privateKey(role: KeyRole) {
-  return importSigningKey(JSON.parse(readFileSync(path.join(config.keys, `${role}.private.jwk`), 'utf8')) as JWK, role);
-}
-
-async function publicKeys() {
-  return importTrustedKeys(JSON.parse(readFileSync(path.join(config.keys, 'public.jwks.json'), 'utf8')) as { keys: JWK[] });
 }

@@ -1,13 +1,14 @@
-import { mkdtempSync, rmSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
-import type { JWK } from 'jose';
 import { failureConverterPath } from '../codec/data-converter.js';
-import { createDecisionSigner, loadDecisionKey, loadPublicKeys } from '../api/decision-signer.js';
+import { createDecisionSigner } from '../api/decision-signer.js';
+import { createKeys } from '../cli/keys-store.js';
+import { readSigningKey } from '../config/keys.js';
+import { openTrustedKeys } from '../config/trusted-keys.js';
 import { createFileDirectory } from '../directory/file.js';
-import { importSigningKey, importTrustedKeys } from '../domain/signing.js';
 import type { ChildRole } from './child.js';
 import { Bare, Countersign, type Contender, type Life } from './contenders.js';
 import { Engine, type StartServer } from './engine.js';
@@ -17,10 +18,9 @@ import { readOptions, usage, type BenchOptions } from './options.js';
 import { machineNow, render, type Aim, type BenchReport, type Row, type Size } from './report.js';
 import { issuer, policyFolder, previewedBody } from './samples.js';
 
-/** What the script around gives: how to show a step, how to make keys, how to start a server. */
+/** What the script around gives: how to show a step, how to start a server. */
 export type Tools = {
   readonly step: (title: string, run: (progress: (text: string) => void) => Promise<string | void>) => Promise<void>;
-  readonly makeKeys: (folder: string) => Promise<unknown>;
   readonly startServer: StartServer;
 };
 
@@ -56,8 +56,8 @@ async function measure({ counts, encryption }: BenchOptions, folder: string, eng
   const loadBefore = os.loadavg()[0] ?? 0;
   const { step } = tools;
   const keys = path.join(folder, 'keys');
-  await tools.makeKeys(keys);
-  const signer = createDecisionSigner(await loadDecisionKey(keys));
+  await createKeys({ directory: keys, now: Math.floor(Date.now() / 1_000) });
+  const signer = createDecisionSigner(await readSigningKey(keys, 'decision'));
   const directory = createFileDirectory(path.join(policyFolder, 'directory.yaml'), issuer);
   const against = new Array<Row>();
   const growth = new Array<Row>();
@@ -125,8 +125,7 @@ async function measure({ counts, encryption }: BenchOptions, folder: string, eng
       encrypting.push(...latencyRows(await latencies(counts.pairs, empty, clear, progress), encryptionCost));
     });
   await step('steps of our own', async () => {
-    const policy = await importSigningKey(JSON.parse(readFileSync(path.join(keys, 'policy.private.jwk'), 'utf8')) as JWK, 'policy');
-    steps = await measureSteps(folder, counts.steps, { policy, trusted: await importTrustedKeys(await loadPublicKeys(keys)), signer });
+    steps = await measureSteps(folder, counts.steps, { policy: await readSigningKey(keys, 'policy'), trusted: await openTrustedKeys(keys), signer });
   });
   return {
     machine: { ...machineNow(), loadBefore, loadAfter: os.loadavg()[0] ?? 0 },

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { CountersignError } from '../domain/errors.js';
 import { devCommand } from './dev.js';
+import { keysCommand } from './keys.js';
 import { policyCommand } from './policy.js';
 
 const program = new Command('countersign').description('Action-level approvals for AI agents and pipelines').showHelpAfterError();
@@ -9,6 +10,7 @@ const program = new Command('countersign').description('Action-level approvals f
 // One file a subcommand; each reads the configuration itself, and only when it runs.
 program.addCommand(devCommand());
 program.addCommand(policyCommand());
+program.addCommand(keysCommand());
 
 try {
   await program.parseAsync();

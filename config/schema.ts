@@ -132,6 +132,12 @@ const FloorConfig = Type.Object(
   strict,
 );
 
+/** A private key that lies in an environment variable, as a JWK, or that AWS KMS holds. */
+const KeySource = Type.Union([
+  Type.Object({ env: EnvName }, strict),
+  Type.Object({ kms: Type.Object({ keyId: Text, region: Text, endpoint: Type.Optional(Text) }, strict) }, strict),
+]);
+
 /** The whole of `countersign.yaml`. Paths are relative to the file; secrets are named, never written. */
 export const Config = Type.Object(
   {
@@ -152,8 +158,12 @@ export const Config = Type.Object(
     encryption: Type.Optional(EncryptionConfig),
     keys: Type.Object(
       {
-        /** Folder with `policy.private.jwk`, `decision.private.jwk`, `executor.private.jwk` (each process reads its own) and `public.jwks.json`. */
+        /** Folder with `public/public.jwks.json`, and for each role a folder such as `policy/policy.private.jwk` that its process alone may read. */
         directory: Text,
+        /** Where a role signs with something else than the file in its folder. */
+        policy: Type.Optional(KeySource),
+        decision: Type.Optional(KeySource),
+        executor: Type.Optional(KeySource),
       },
       strict,
     ),

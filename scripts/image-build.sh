@@ -11,18 +11,16 @@ cd "$source"
 node scripts/build.mjs
 
 # Source maps and build state stay behind; the lock file says exactly what is installed.
-mkdir -p "$target/dist" "$target/scripts/lib" "$target/deploy"
+mkdir -p "$target/dist"
 (cd dist && tar -cf - --exclude=.tsbuildinfo --exclude=.sources.json --exclude=.build.lock --exclude='./dev' .) | tar -xf - -C "$target/dist"
 cp package.json package-lock.json LICENSE "$target/" 2>/dev/null || cp package.json package-lock.json "$target/"
 cp -R policies "$target/policies"
-cp scripts/lib/keys.mjs scripts/lib/term.mjs "$target/scripts/lib/"
-cp deploy/make-keys.mjs "$target/deploy/"
 
 cd "$target"
 npm ci --omit=dev --no-audit --no-fund --loglevel=warn
 # Nothing of npm's own cache or of the build may end up in the image.
 rm -rf "$target/node_modules/.cache"
-for entry in dist/api/server.js dist/worker/main.js dist/worker/executor.js dist/worker/health.js deploy/make-keys.mjs; do
+for entry in dist/api/server.js dist/worker/main.js dist/worker/executor.js dist/worker/health.js dist/cli/main.js; do
   test -f "$entry" || { echo "image-build: $entry is missing" >&2; exit 1; }
   node --check "$entry"
 done

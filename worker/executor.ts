@@ -6,7 +6,7 @@ import { openProofs } from '../activities/adapters/proofs/index.js';
 import { createExecutorActivities } from '../activities/executor/index.js';
 import { loadDataConverter } from '../codec/data-converter.js';
 import { loadConnectors } from '../config/connectors.js';
-import { loadSigningKey, loadTrustedKeys } from '../config/keys.js';
+import { openKeys } from '../config/keys.js';
 import { loadConfig } from '../config/load.js';
 import { temporalConnection } from '../config/temporal.js';
 import { createFileDirectory } from '../directory/file.js';
@@ -21,6 +21,7 @@ process.umask(0o077);
 await runProcess(log, async () => {
   const config = loadConfig();
   const policy = await openPolicy(config, log);
+  const keys = await openKeys(config, 'executor', (trouble) => log.error(trouble, 'a key file cannot be used; what was in force stays in force'));
   const connectors = createConnectors(config);
   const grants = openGrantStore(config.resolve(config.executor.grants));
   const directory = createFileDirectory(config.resolve(config.directory.file), config.dev === undefined ? undefined : `http://127.0.0.1:${config.dev.idpPort}`);
@@ -45,8 +46,8 @@ await runProcess(log, async () => {
       environment: config.environment,
       floor: config.executor.floor ?? [],
     },
-    executorKey: await loadSigningKey(config, 'executor'),
-    trusted: await loadTrustedKeys(config),
+    executorKey: keys.signing,
+    trusted: keys.trusted,
     now: () => new Date(),
     proofs: proofs.verify,
     newId: randomUUID,
@@ -69,6 +70,7 @@ await runProcess(log, async () => {
   policy.close();
   await Promise.all(connectors.map(async (connector) => connector.close?.()));
   proofs.close();
+  keys.close();
   await grants.close();
   await connection.close();
 });

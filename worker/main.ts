@@ -7,7 +7,7 @@ import { createSqliteEvidenceLog } from '../activities/adapters/evidence/sqlite.
 import { openProofs } from '../activities/adapters/proofs/index.js';
 import { loadDataConverter } from '../codec/data-converter.js';
 import { loadConnectors } from '../config/connectors.js';
-import { loadSigningKey, loadTrustedKeys } from '../config/keys.js';
+import { openKeys } from '../config/keys.js';
 import { loadConfig } from '../config/load.js';
 import { temporalConnection } from '../config/temporal.js';
 import { createFileDirectory } from '../directory/file.js';
@@ -22,6 +22,7 @@ const log = createLog('worker');
 process.umask(0o077);
 await runProcess(log, async () => {
   const config = loadConfig();
+  const keys = await openKeys(config, 'policy', (trouble) => log.error(trouble, 'a key file cannot be used; what was in force stays in force'));
   const bundle = loadPolicies(config.resolve(config.policy.directory));
   const evidence = createSqliteEvidenceLog(config.resolve(config.evidence.file));
   const directory = createFileDirectory(config.resolve(config.directory.file), config.dev === undefined ? undefined : `http://127.0.0.1:${config.dev.idpPort}`);
@@ -33,8 +34,8 @@ await runProcess(log, async () => {
     connectors: new Map(loadConnectors(config).map((definition) => [definition.name, definition])),
     channels: createChannels(config, (skipped) => log.warn({ ...skipped, channel: 'teams' }, 'a card could not be sent to this person')),
     evidence,
-    policyKey: await loadSigningKey(config, 'policy'),
-    trusted: await loadTrustedKeys(config),
+    policyKey: keys.signing,
+    trusted: keys.trusted,
     proofs: proofs.verify,
     timeZone: config.policy.timeZone,
     environment: config.environment,
@@ -64,6 +65,7 @@ await runProcess(log, async () => {
   if (worker.getState() === 'RUNNING') worker.shutdown();
   await running;
   proofs.close();
+  keys.close();
   await evidence.close();
   await connection.close();
 });

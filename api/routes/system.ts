@@ -8,13 +8,9 @@ export type ReadinessCheck = { readonly name: string; readonly check: () => Prom
 const readinessCacheMs = 1_000;
 
 /** Health, readiness and public keys; for anybody. */
-export function systemRoutes(
-  scope: FastifyInstance,
-  deps: { readonly readiness: readonly ReadinessCheck[]; readonly publicKeys: { readonly keys: readonly JWK[] } },
-): void {
+export function systemRoutes(scope: FastifyInstance, deps: { readonly readiness: readonly ReadinessCheck[]; readonly publicKeys: () => readonly JWK[] }): void {
   const tags = ['system'];
   const json = (description: string) => ({ description, content: { 'application/json': { schema: { type: 'object', additionalProperties: true } } } });
-  const keys = { keys: deps.publicKeys.keys.map(publicPart) };
 
   // A person who types the host's name means the inbox; a program gets the same answer as for any other route that is none.
   scope.get('/', { schema: { hide: true } }, async (request, reply) => {
@@ -40,8 +36,8 @@ export function systemRoutes(
 
   scope.get(
     '/.well-known/jwks.json',
-    { schema: { tags, summary: 'Public keys that verify plans and decisions', response: { 200: json('A JWK set') } } },
-    async (_request, reply) => reply.header('cache-control', 'public, max-age=300').send(keys),
+    { schema: { tags, summary: 'Public keys that verify plans and decisions, with status and successor', response: { 200: json('A JWK set') } } },
+    async (_request, reply) => reply.header('cache-control', 'public, max-age=10').send({ keys: deps.publicKeys().map(publicPart) }),
   );
 }
 
@@ -59,9 +55,12 @@ async function inspect(checks: readonly ReadinessCheck[]): Promise<Record<string
   return Object.fromEntries(states);
 }
 
+const publicMembers = [
+  ...['kty', 'crv', 'x', 'y', 'n', 'e', 'kid', 'alg', 'use'],
+  ...['role', 'status', 'held', 'successor', 'not_before', 'not_after', 'retired_at', 'compromised_at'].map((name) => `countersign_${name}`),
+];
+
 // Named members only: a private part that strayed into the file never leaves it.
 function publicPart(jwk: JWK): JWK {
-  const { kty, crv, x, y, n, e, kid, alg, use } = jwk;
-  const role = (jwk as Record<string, unknown>)['countersign_role'];
-  return Object.fromEntries(Object.entries({ kty, crv, x, y, n, e, kid, alg, use, countersign_role: role }).filter(([, value]) => value !== undefined));
+  return Object.fromEntries(Object.entries(jwk).filter(([name]) => publicMembers.includes(name)));
 }

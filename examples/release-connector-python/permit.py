@@ -25,12 +25,13 @@ def verify_permit(jws: Any, jwks_file: Path, audience: str, action: str) -> dict
     try:
         header = jwt.get_unverified_header(jws)
         # The file also holds keys that sign plans and decisions; those cannot order an execution.
-        # It is read each time, so that a key that was taken out stops counting at once.
+        # It is read each time, so that a key that was taken out or marked compromised stops counting at once.
         keys = [
             key
             for key in json.loads(jwks_file.read_text("utf-8"))["keys"]
             if key.get("kid") is not None and key["kid"] == header.get("kid")
             and key.get("countersign_role") == "executor" and key.get("crv") == "Ed25519"
+            and key.get("countersign_status") != "compromised"
         ]
         if len(keys) != 1:
             raise PermitError("signed by nobody we trust")
@@ -51,6 +52,8 @@ def verify_permit(jws: Any, jwks_file: Path, audience: str, action: str) -> dict
         raise
     except (jwt.InvalidTokenError, jwt.PyJWKError, ValueError) as error:
         raise PermitError(f"not valid ({type(error).__name__})") from None
+    if claims["iat"] >= keys[0].get("countersign_retired_at", float("inf")):
+        raise PermitError("signed by a key that was retired")
     if header.get("typ") != "countersign-permit+jwt":
         raise PermitError("signed for another purpose")
     if claims.get("action") != action:

@@ -15,6 +15,8 @@ export type Permit = {
   readonly approvedBy: readonly { readonly id: string; readonly name: string }[];
 };
 
+type PublishedKey = JWK & { readonly countersign_role?: string; readonly countersign_status?: string; readonly countersign_retired_at?: number };
+
 /** A permit that does not hold, with the reason. */
 export class PermitError extends Error {}
 
@@ -27,16 +29,18 @@ const longestLifetimeSeconds = 120;
  */
 export async function verifyPermit(jws: unknown, jwksFile: string, expected: { readonly audience: string; readonly action: string }): Promise<Permit> {
   if (typeof jws !== 'string' || jws.length > 262_144) throw new PermitError('there is no permit');
-  // Read each time, so that a key that was taken out stops counting at once.
-  const { keys } = JSON.parse(await readFile(jwksFile, 'utf8')) as { keys: (JWK & { countersign_role?: string })[] };
+  // Read each time, so that a key that was taken out or marked compromised stops counting at once.
+  const { keys } = JSON.parse(await readFile(jwksFile, 'utf8')) as { keys: PublishedKey[] };
   let claims: Record<string, unknown>;
+  let retiredAt: number | undefined;
   try {
     const { payload, protectedHeader } = await compactVerify(
       jws,
       async (header) => {
         // The file also holds keys that sign plans and decisions; those cannot order an execution.
         const key = keys.find((one) => one.kid !== undefined && one.kid === header.kid && one.countersign_role === 'executor' && one.crv === 'Ed25519');
-        if (key === undefined) throw new PermitError('signed by nobody we trust');
+        if (key === undefined || key.countersign_status === 'compromised') throw new PermitError('signed by nobody we trust');
+        retiredAt = key.countersign_retired_at;
         return importJWK(key, 'EdDSA');
       },
       { algorithms: ['EdDSA'] },
@@ -59,6 +63,7 @@ export async function verifyPermit(jws: unknown, jwksFile: string, expected: { r
     parameters === null
   )
     throw new PermitError('incomplete');
+  if (retiredAt !== undefined && (iat as number) >= retiredAt) throw new PermitError('signed by a key that was retired');
   return claims as unknown as Permit;
 }
 

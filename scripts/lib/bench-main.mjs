@@ -1,7 +1,6 @@
 import os from 'node:os';
 import path from 'node:path';
 import { ensureInstalled } from './install.mjs';
-import { ensureKeys } from './keys.mjs';
 import { freePorts } from './ports.mjs';
 import { Supervisor } from './supervisor.mjs';
 import { findTemporal, isReady, serverArguments } from './temporal.mjs';
@@ -45,7 +44,7 @@ export async function main(argv) {
   register();
   const { bench } = await import('../../bench/main.ts');
   try {
-    await bench(argv, { step, makeKeys: ensureKeys, startServer });
+    await bench(argv, { step, startServer });
   } finally {
     await stopAll();
   }

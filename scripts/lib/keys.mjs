@@ -3,33 +3,6 @@ import { chmod, link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/pro
 import path from 'node:path';
 import { Trouble } from './term.mjs';
 
-/** The processes that sign; each holds its own private key and no other. */
-export const keyRoles = ['policy', 'decision', 'executor'];
-
-/**
- * Makes the keys that are missing in `folder` and publishes the public halves. A key that exists is never
- * touched. With `split`, each private key gets a folder of its own, with the public halves of all, to be
- * mounted into one process.
- */
-export async function ensureKeys(folder, { split = false, mode = 0o600 } = {}) {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const made = [];
-  const publicKeys = [];
-  for (const role of keyRoles) {
-    const file = split ? path.join(folder, role, `${role}.private.jwk`) : path.join(folder, `${role}.private.jwk`);
-    await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-    if (await createOnce(file, () => JSON.stringify(newKey(role)), mode)) made.push(role);
-    publicKeys.push(publicHalf(await readKey(file), role));
-  }
-  const folders = split ? keyRoles.map((role) => path.join(folder, role)) : [folder];
-  const published = await readPublished(path.join(folders[0], 'public.jwks.json'));
-  // Older keys stay published: what they signed must remain verifiable.
-  const known = new Set(publicKeys.map((key) => key.kid));
-  const text = `${JSON.stringify({ keys: [...publicKeys, ...published.filter((key) => !known.has(key.kid))] }, null, 2)}\n`;
-  for (const target of folders) await writeAtomically(path.join(target, 'public.jwks.json'), text, 0o644);
-  return made;
-}
-
 /**
  * Makes the key with which a development system signs its own policies, in a folder that no server is given, and returns its
  * file. Elsewhere "countersign policy keygen" makes it, on a machine of the authors.
@@ -67,15 +40,6 @@ async function readKey(file) {
     return key;
   } catch (error) {
     throw new Trouble(`${file} is not a usable Ed25519 key: ${error.message}. Restore it from a backup; move it away only if nothing it signed is needed.`);
-  }
-}
-
-async function readPublished(file) {
-  try {
-    return JSON.parse(await readFile(file, 'utf8')).keys;
-  } catch (error) {
-    if (error.code === 'ENOENT') return [];
-    throw new Trouble(`${file} cannot be read: ${error.message}. It lists the keys that old evidence needs; restore it.`);
   }
 }
 

@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ensureKeys } from './keys.mjs';
 import { tryLock } from './lock.mjs';
 import { signPolicies } from './policy.mjs';
 import { defaultPorts, isFree, nextFree, portsFromBase, requireFree } from './ports.mjs';
@@ -15,7 +14,7 @@ import { Trouble } from './term.mjs';
 
 /**
  * Makes the data folder ready: keys, secrets, configuration with ports that are free. Takes the folder's
- * lock. Needs the dependencies. Returns what `createSystem` needs, and notes for people.
+ * lock. Needs the dependencies and the compiled code. Returns what `createSystem` needs, and notes for people.
  */
 export async function prepareHome(home, { env = process.env, ports: given } = {}) {
   await mkdir(home, { recursive: true, mode: 0o700 });
@@ -29,7 +28,7 @@ export async function prepareHome(home, { env = process.env, ports: given } = {}
     const address = env.TEMPORAL_ADDRESS || undefined;
     const notes = [];
     const made = await ensureKeys(path.join(home, 'keys'));
-    if (made.length > 0) notes.push(`made keys for ${made.join(', ')}`);
+    if (made.length > 0) notes.push(`made the keys ${made.join(', ')}`);
     const secrets = await ensureSecrets(home);
     notes.push(...(await settlePorts(home, { env, given, address })));
     if (await ensureEncryption(home)) notes.push('switched encryption on; what is open and in clear is still read');
@@ -79,6 +78,12 @@ export function createSystem({ home, config, secrets, release, temporal, write, 
       await release?.();
     },
   };
+}
+
+/** Makes the keys that are missing, with the code that `countersign keys` uses. Needs the compiled code. */
+async function ensureKeys(directory) {
+  const { createKeys } = await import(new URL('../../dist/cli/keys-store.js', import.meta.url).href);
+  return createKeys({ directory, now: Math.floor(Date.now() / 1000) });
 }
 
 async function settlePorts(home, { env, given, address }) {

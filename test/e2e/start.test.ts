@@ -71,7 +71,7 @@ describe.sequential('npm start', () => {
   });
 
   it('keeps private keys and secrets to the user, and shows no secret in any log', async () => {
-    for (const name of ['keys/policy.private.jwk', 'keys/decision.private.jwk', 'keys/executor.private.jwk', 'secrets.env'])
+    for (const name of ['keys/policy/policy.private.jwk', 'keys/decision/decision.private.jwk', 'keys/executor/executor.private.jwk', 'secrets.env'])
       expect((await stat(path.join(home, name))).mode & 0o077, name).toBe(0);
     const values = [...(await readFile(path.join(home, 'secrets.env'), 'utf8')).matchAll(/^[A-Z_]+=(.+)$/gm)].map((match) => match[1] ?? '');
     expect(values.length).toBeGreaterThan(2);

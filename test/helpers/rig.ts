@@ -30,6 +30,8 @@ import type { action } from '../../workflows/action.js';
 import { testConverter } from './encryption.js';
 import { makeKeys, sealRequest, type TestKeys } from './keys.js';
 
+export { eventually } from './eventually.js';
+
 const policies = fileURLToPath(new URL('../../policies', import.meta.url));
 export const developmentIssuer = 'http://127.0.0.1:1/idp';
 export const invoiceBot: Principal = {
@@ -337,20 +339,5 @@ export class Rig {
     const seconds = Math.floor(nowMs / 1000);
     const content = { cancellationId: randomUUID(), actionId: id, by, cancelledAt: new Date(nowMs).toISOString() };
     return sign('cancellation', this.keys.signing.decision, content, { issuedAt: seconds, expiresAt: seconds + 300, id: content.cancellationId });
-  }
-}
-
-/** Polls until `check` returns something, for at most `withinMs`. */
-export async function eventually<T>(
-  check: () => Promise<T | undefined | false> | T | undefined | false,
-  withinMs = 20_000,
-  what = 'the condition',
-): Promise<T> {
-  const deadline = Date.now() + withinMs;
-  for (;;) {
-    const value = await check();
-    if (value !== undefined && value !== false) return value;
-    if (Date.now() > deadline) throw new Error(`${what} did not come true within ${withinMs} ms`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }

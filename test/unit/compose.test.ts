@@ -97,7 +97,8 @@ describe('docker-compose.yml', () => {
 
   it.each(ours)('%s sees its own key, read-only, and no other', (name) => {
     const mounted = (service(name).volumes ?? []).filter((volume) => volume.startsWith('keys-'));
-    expect(mounted).toEqual([`${keyHolder[name]}:/run/countersign/keys:ro`]);
+    const role = keyHolder[name].replace('keys-', '');
+    expect(mounted).toEqual(['keys-public:/run/countersign/keys/public:ro', `${keyHolder[name]}:/run/countersign/keys/${role}:ro`]);
   });
 
   it('gives the signed policy and the public keys of its authors to the executor alone, and the private one to nobody', () => {
@@ -110,7 +111,7 @@ describe('docker-compose.yml', () => {
   it('lets only the job that makes the keys write them, without a network', () => {
     for (const [name, one] of services) {
       const writable = (one.volumes ?? []).filter((volume) => volume.startsWith('keys-') && !volume.endsWith(':ro'));
-      expect(writable.length, name).toBe(name === 'keys' ? 3 : 0);
+      expect(writable.length, name).toBe(name === 'keys' ? 4 : 0);
     }
     expect(service('keys').network_mode).toBe('none');
   });

@@ -50,7 +50,7 @@ it('is ready only when what it needs can be reached', async () => {
 
 it('publishes public parts of keys and nothing else, even of a set that holds private ones', async () => {
   const keys = [{ kty: 'OKP', crv: 'Ed25519', x: 'public', d: 'PRIVATE', kid: 'k1', alg: 'EdDSA', use: 'sig', countersign_role: 'decision' }];
-  const api = await TestApi.start({ deps: { publicKeys: { keys } } });
+  const api = await TestApi.start({ deps: { publicKeys: () => keys } });
   const reply = await api.call('GET', '/.well-known/jwks.json');
   expect(reply.body).toEqual({ keys: [{ kty: 'OKP', crv: 'Ed25519', x: 'public', kid: 'k1', alg: 'EdDSA', use: 'sig', countersign_role: 'decision' }] });
   await api.stop();

@@ -61,7 +61,7 @@ export class TestApi {
       directory: createFileDirectory(directoryFile, issuer.url),
       connectors: builtinConnectors,
       verifier: createAccessTokenVerifier(config.identity.issuers, { allowLoopbackHttp: true, cooldownMs: 0 }),
-      publicKeys: { keys: [] },
+      publicKeys: () => [],
       readiness: [],
       logger,
       ...options.deps,
