@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { describe, expect, it } from 'vitest';
 import type { Decision } from '../../../domain/decision.js';
-import { challengeOf, decisionChallenge, isDecisionProof, weigh, type DecisionProof } from '../../../domain/proof.js';
+import { challengeOf, decisionChallenge, isDecisionProof, passkeyChallenge, weigh, type DecisionProof, type PasskeyProof } from '../../../domain/proof.js';
 import { verifyProof } from '../../../domain/verify-proof.js';
 import { inboxClient, makeProvider, type TokenChange } from '../../helpers/provider.js';
 
@@ -108,6 +108,73 @@ describe('an ID token is refused for', () => {
     const header = Buffer.from(JSON.stringify({ alg: 'none' })).toString('base64url');
     expect(await check(decision(), { kind: 'id-token', token: `${header}.${token[1]}.x` })).toMatch(/signature/);
   });
+});
+
+const day = 86_400;
+const publicKey = 'cHVibGlj';
+const credentialId = 'Y3JlZA';
+type Registered = {
+  readonly personId?: string;
+  readonly credentialId?: string;
+  readonly publicKey?: string;
+  readonly atMs?: number;
+  readonly acr?: string;
+  readonly change?: TokenChange;
+};
+
+/** A passkey that alice registered a day before, unless told otherwise. */
+async function passkeyProof(registered: Registered = {}): Promise<PasskeyProof> {
+  const { atMs: registeredMs = atMs - day * 1000, acr = 'mfa', change, ...bound } = registered;
+  const nonce = passkeyChallenge({ personId: 'alice', credentialId, publicKey, ...bound });
+  const idToken = await idp.idToken(nonce, 'alice', registeredMs, acr, change);
+  return { kind: 'passkey', credentialId, clientDataJSON: 'e30', authenticatorData: 'AAAA', signature: 'AAAA', registration: { publicKey, idToken } };
+}
+
+describe('a passkey', () => {
+  const of = decision({ assurance: 'passkey' });
+  const asserted: { readonly proof: PasskeyProof; readonly challenge: string }[] = [];
+  const passkeys = {
+    maxRegistrationAgeSeconds: 90 * day,
+    checkAssertion: async (proof: PasskeyProof, challenge: string) => {
+      asserted.push({ proof, challenge });
+      return undefined;
+    },
+  };
+  const verify = idp.verifier(passkeys);
+
+  it('that the person registered with a second factor is held against the challenge of this decision', async () => {
+    const proof = await passkeyProof();
+    expect(await verify(of, proof)).toBeUndefined();
+    expect(asserted.at(-1)).toEqual({ proof, challenge: challengeOf(of) });
+  });
+
+  it('carries what is weaker than itself, too', async () => expect(await verify(decision({ assurance: 'mfa' }), await passkeyProof())).toBeUndefined());
+
+  it('carries nothing where the authenticator did not sign this', async () => {
+    const never = idp.verifier({ ...passkeys, checkAssertion: async () => 'The signature does not hold.' });
+    expect(await never(of, await passkeyProof())).toBe('The signature does not hold.');
+  });
+
+  it('carries nothing where none are configured', async () => expect(await check(of, await passkeyProof())).toMatch(/not configured/));
+
+  const refusals: Record<string, { readonly registered: Registered; readonly reason: RegExp }> = {
+    'registered by another person': { registered: { change: { claims: { sub: 'bob' } } }, reason: /by somebody else/ },
+    'registered for another person': { registered: { personId: 'bob' }, reason: /not registered for this person/ },
+    'whose registration is of another credential': { registered: { credentialId: 'b3RoZXI' }, reason: /not registered for this person/ },
+    'whose registration is of another key': { registered: { publicKey: 'b3RoZXI' }, reason: /not registered for this person/ },
+    'registered with one factor': { registered: { acr: 'login' }, reason: /without a second factor/ },
+    'registered long after the sign-in': { registered: { change: { claims: { auth_time: at - day - 400 } } }, reason: /too long after the sign-in/ },
+    'registered after the decision': { registered: { atMs: atMs + 61_000 }, reason: /after the decision/ },
+    'registered too long ago': { registered: { atMs: atMs - 91 * day * 1000 }, reason: /too old/ },
+    'registered through another client': { registered: { change: { claims: { aud: 'other-app' } } }, reason: /another client/ },
+    'registered at another provider': { registered: { change: { claims: { iss: 'https://other.example' } } }, reason: /No configured provider/ },
+  };
+  for (const [name, { registered, reason }] of Object.entries(refusals))
+    it(`${name} carries nothing`, async () => {
+      const before = asserted.length;
+      expect(await verify(of, await passkeyProof(registered))).toMatch(reason);
+      expect(asserted).toHaveLength(before);
+    });
 });
 
 describe('a challenge', () => {
