@@ -94,7 +94,7 @@ beforeAll(async () => {
     directory,
     connectors: [connector.definition],
     verifier: createAccessTokenVerifier([issuer.config()], { allowLoopbackHttp: true }),
-    publicKeys: { keys: [] },
+    publicKeys: () => [],
     readiness: [],
     extensions: [async (scope) => void (await scope.register(inbox))],
   });
