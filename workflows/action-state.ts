@@ -32,6 +32,8 @@ export class ActionState {
   escalationLevel = 0;
   remindersSent = 0;
   approvers: readonly PersonRef[] = [];
+  /** When the directory, which did not answer, is asked again who may decide. */
+  askAgain: { readonly atMs: number; readonly delayMs: number } | undefined;
   preview: Preview | undefined;
   previewError: string | undefined;
   outcome: ExecutionOutcome | undefined;

@@ -194,12 +194,22 @@ export class Decisions {
   }
 }
 
-/** The people of a stage by name. An unreachable directory gives none: they can still decide, once it answers. */
+const firstDelayMs = 10_000;
+const maxDelayMs = 3_600_000;
+
+/** The people of a stage by name. An unreachable directory gives none and is asked again later: they can still decide, once it answers. */
 export async function approversOf(state: ActionState, stage: number, level: number): Promise<ActionState['approvers']> {
   try {
-    return await local.findApprovers({ plan: state.current.plan, stage, level });
+    const found = await local.findApprovers({ plan: state.current.plan, stage, level });
+    state.askAgain = undefined;
+    return found;
   } catch {
-    state.tell(Date.now(), 'channel-failed', 'The directory cannot be reached, so nobody could be told; the action can be decided once it answers.');
+    const before = state.askAgain;
+    if (before === undefined)
+      state.tell(Date.now(), 'channel-failed', 'The directory cannot be reached, so nobody could be told; the action can be decided once it answers.');
+    // Ever longer, since each try costs events and the directory may be away for days.
+    const delayMs = before === undefined ? firstDelayMs : Math.min(before.delayMs * 2, maxDelayMs);
+    state.askAgain = { atMs: Date.now() + delayMs, delayMs };
     return [];
   }
 }

@@ -9,9 +9,9 @@ import { executor } from './proxies.js';
 import { describe, publish } from './publish.js';
 
 // What operators read of a timer.
-const dueWords = { remind: 'Remind:', escalate: 'Escalate:', expire: 'Expire:' } as const;
+const dueWords = { ask: 'Find the people of:', remind: 'Remind:', escalate: 'Escalate:', expire: 'Expire:' } as const;
 
-type Due = { readonly kind: 'remind' | 'escalate' | 'expire'; readonly atMs: number };
+type Due = { readonly kind: 'ask' | 'remind' | 'escalate' | 'expire'; readonly atMs: number };
 
 /** Asks people, stage by stage, until they have decided or the time is over. */
 export async function review(state: ActionState, decisions: Decisions, notices: Notices): Promise<void> {
@@ -53,10 +53,23 @@ async function act(due: Due, state: ActionState, stage: PlanStage, notices: Noti
       const approvers = await approversOf(state, state.stageIndex, state.escalationLevel);
       // Somebody may have decided while the directory was asked: the people of a later stage must stay.
       if (moved()) return;
+      // Without an answer those who were asked before may still decide, and are shown.
+      if (state.askAgain !== undefined) return;
       state.ask(approvers);
       state.tell(Date.now(), 'escalated', `Nobody had answered, so more people may decide: ${state.undecided.map((person) => person.name).join(', ')}.`);
       notices.refresh();
       notices.announce('escalated', step?.channels ?? stage.channels);
+      publish(state);
+      return;
+    }
+    case 'ask': {
+      const level = state.escalationLevel;
+      const approvers = await approversOf(state, state.stageIndex, level);
+      if (moved() || state.askAgain !== undefined) return;
+      state.ask(approvers);
+      state.tell(Date.now(), 'notified', `The directory answers again; may decide: ${state.undecided.map((person) => person.name).join(', ')}.`);
+      notices.refresh();
+      notices.announce(level === 0 ? 'pending' : 'escalated', stage.escalations[level - 1]?.channels ?? stage.channels);
       publish(state);
       return;
     }
@@ -77,6 +90,7 @@ function nextDue(state: ActionState, stage: PlanStage, startedAtMs: number): Due
   const due: Due[] = [expire];
   if (reminder !== undefined) due.unshift({ kind: 'remind', atMs: startedAtMs + reminder });
   if (escalation !== undefined) due.unshift({ kind: 'escalate', atMs: startedAtMs + escalation.afterMs });
+  if (state.askAgain !== undefined) due.unshift({ kind: 'ask', atMs: state.askAgain.atMs });
   return due.reduce((first, other) => (other.atMs < first.atMs ? other : first));
 }
 

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { CountersignError } from '../../domain/errors.js';
 import { decideSignal, decideUpdate } from '../../workflows/contract.js';
 import { MemoryChannel, RecordingConnector } from '../helpers/fakes.js';
 import { policiesWith } from '../helpers/policies.js';
@@ -29,8 +30,21 @@ describe('people deciding', () => {
   const connector = new RecordingConnector();
   const teams = new MemoryChannel();
   let rig: Rig;
+  let listing: 'up' | 'away' = 'up';
   beforeAll(async () => {
-    rig = await Rig.start({ address: inject('temporalAddress'), policies: policiesWith(routes), connectors: [connector], channels: [teams] });
+    rig = await Rig.start({
+      address: inject('temporalAddress'),
+      policies: policiesWith(routes),
+      connectors: [connector],
+      channels: [teams],
+      directory: (directory) => ({
+        ...directory,
+        members: async (...of) => {
+          if (listing === 'away') throw new CountersignError('directory-unavailable');
+          return directory.members(...of);
+        },
+      }),
+    });
   });
   afterAll(() => rig.stop());
 
@@ -70,6 +84,25 @@ describe('people deciding', () => {
     await rig.decide(view, { by: 'alice' });
     expect((await rig.view(view.id)).stage).toMatchObject({ index: 1, name: 'Second' });
     expect(await rig.decide(view, { by: 'alice' })).toMatchObject({ accepted: false, code: 'decided-already' });
+    await rig.decide(view, { by: 'carol' });
+    expect((await rig.handle(view.id).result()).status).toBe('executed');
+  });
+
+  it('asks the people of a stage once the directory, which was away when the stage began, answers again', async () => {
+    const view = await submit('stages');
+    listing = 'away';
+    try {
+      await rig.decide(view, { by: 'alice' });
+      expect((await rig.view(view.id)).stage).toMatchObject({ index: 1, approvers: [] });
+    } finally {
+      listing = 'up';
+    }
+    const asked = await eventually(async () => {
+      const { stage } = await rig.view(view.id);
+      return stage?.approvers.length === 0 ? undefined : stage?.approvers.map((person) => person.id);
+    }, 60_000);
+    expect(asked).toContain('carol');
+    await eventually(() => teams.sent.some((sent) => sent.view.id === view.id && sent.to === 'carol' && sent.notice === 'pending'));
     await rig.decide(view, { by: 'carol' });
     expect((await rig.handle(view.id).result()).status).toBe('executed');
   });
