@@ -135,6 +135,18 @@ const tampered: Record<string, Case> = {
     release: { decisionIds: ['dec-alice'] },
     check: 'release: for other approvals than these',
   },
+  'a release in which one of two approvals is another': {
+    plan: { stages: [makeStage({ quorum: 2 })] },
+    approvers: [alice, { by: 'bob' }],
+    release: { decisionIds: ['dec-alice', 'dec-carol'] },
+    check: 'release: for other approvals than these',
+  },
+  'a release from between two approvals': {
+    plan: { stages: [makeStage({ quorum: 2 })] },
+    approvers: [alice, { by: 'bob', afterMs: 9 * minute }],
+    release: { releasedAt: new Date(startMs + 6 * minute).toISOString() },
+    check: 'release: made before an approval',
+  },
   'a release from before the approval': {
     release: { releasedAt: new Date(startMs + 4 * minute - 1).toISOString() },
     check: 'release: made before an approval',
@@ -333,6 +345,7 @@ describe('times at their very edge', () => {
     stages: [makeStage({ expiresInMs }), makeStage({ name: 'Security', approvers: { groups: ['g-security'], people: [] }, expiresInMs })],
   });
   const holds: Record<string, Tampering> = {
+    'a release exactly a minute before its approval, as clocks may differ': { release: { releasedAt: new Date(startMs + 4 * minute).toISOString() } },
     'a plan evaluated exactly a minute from now': { plan: { outcome: 'allow', stages: [] }, approvers: [], afterMs: -minute },
     'a decision exactly a minute before its plan': { approvers: [{ afterMs: -minute }], afterMs: 0 },
     'a decision exactly a minute from now': { approvers: [{ afterMs: 11 * minute }], afterMs: 10 * minute },
