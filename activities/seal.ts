@@ -3,7 +3,7 @@ import type { Json } from '../domain/json.js';
 import { verifyReceipt, type ReceiptVerdict } from '../domain/receipt.js';
 import type { WorkerDeps } from './deps.js';
 import { record } from './record.js';
-import { updateCards } from './notify.js';
+import { isForged, type updateCards } from './notify.js';
 import type { OpenedPlan, OpenResult, SealInput, WorkerActivities } from './types.js';
 
 // Long enough for a chat service that answers, short enough not to hold up what waits for the end.
@@ -50,16 +50,17 @@ async function judgeReceipt(deps: WorkerDeps, actionId: string, outcome: Executi
 }
 
 /** Seals the action, then tries once to bring its cards to their final state; says whether that worked. */
-export function close(deps: WorkerDeps): WorkerActivities['close'] {
+export function close(deps: WorkerDeps, update: ReturnType<typeof updateCards>): WorkerActivities['close'] {
   return async ({ view, handles, ...sealed }) => {
     const receipt = await sealWith(deps, sealed);
     const doubt = receipt !== undefined && 'code' in receipt ? { doubt: { code: receipt.code, detail: receipt.detail } } : {};
     if (handles.length === 0) return { cards: 'up-to-date', ...doubt };
     try {
-      await withinMs(cardPatienceMs, updateCards(deps)({ view, handles }));
+      await withinMs(cardPatienceMs, update({ view, handles }));
       return { cards: 'up-to-date', ...doubt };
-    } catch {
-      return { cards: 'behind', ...doubt };
+    } catch (error) {
+      // What nobody signed will not be true later either; it was logged.
+      return { cards: isForged(error) ? 'refused' : 'behind', ...doubt };
     }
   };
 }

@@ -7,7 +7,7 @@ import type { PersonId, PersonRef } from '../domain/principal.js';
 import type { DecisionProof } from '../domain/proof.js';
 import type { ActionRequest } from '../domain/request.js';
 import type { Cancellation } from '../domain/decision.js';
-import type { ActionStatus, ActionView, DisplayField } from '../domain/view.js';
+import type { ActionStatus, DisplayField, SignedState } from '../domain/view.js';
 import type { Refusal } from '../domain/separation.js';
 import type { CardHandle, NoticeKind } from './ports.js';
 
@@ -70,7 +70,7 @@ export type ReleaseResult =
 export type Judgement = { readonly record: DecisionRecord; readonly again?: Exclude<Reevaluation, { readonly verdict: 'proceed' }> | ReleaseResult };
 
 /** Closes an action and brings its cards up to date. */
-export type CloseInput = SealInput & { readonly view: ActionView; readonly handles: readonly CardHandle[] };
+export type CloseInput = SealInput & { readonly view: SignedState; readonly handles: readonly CardHandle[] };
 
 export type CancelResult = { readonly accepted: true; readonly cancellation: Cancellation } | { readonly accepted: false; readonly refusal: Refusal };
 
@@ -97,17 +97,17 @@ export type WorkerActivities = {
   }): Promise<CancelResult>;
   findApprovers(input: { readonly plan: Plan; readonly stage: number; readonly level: number }): Promise<readonly PersonRef[]>;
   notify(input: {
-    readonly view: ActionView;
+    readonly view: SignedState;
     readonly to: ChannelRef;
     readonly notice: NoticeKind;
     readonly recipients: readonly PersonId[];
     readonly dedupeKey: string;
   }): Promise<{ readonly state: 'sent' | 'not-configured'; readonly handles: readonly CardHandle[] }>;
-  updateCards(input: { readonly view: ActionView; readonly handles: readonly CardHandle[] }): Promise<void>;
+  updateCards(input: { readonly view: SignedState; readonly handles: readonly CardHandle[] }): Promise<void>;
   seal(input: SealInput): Promise<void>;
   /** Seals, then tries once to bring the cards to their final state. */
   close(input: CloseInput): Promise<{
-    readonly cards: 'up-to-date' | 'behind';
+    readonly cards: 'up-to-date' | 'behind' | 'refused';
     /** Why the executor's word for this outcome is missing or does not hold. */
     readonly doubt?: Refusal;
   }>;

@@ -34,6 +34,8 @@ async function main(log: Logger): Promise<void> {
     connectors,
     directory,
     signer: createDecisionSigner(keys.signing),
+    trusted: keys.trusted,
+    onForged: (forged) => log.error({ code: 'view-forged', ...forged }, 'the engine tells what nobody signed'),
     pendingPerSubject: limitsOf(config).pendingPerSubject,
   });
   const app = await buildApp({

@@ -6,6 +6,8 @@ import type { Decision } from '../domain/decision.js';
 import type { Digest } from '../domain/digest.js';
 import { CountersignError, isErrorCode } from '../domain/errors.js';
 import type { ActionId, ActionRequest } from '../domain/request.js';
+import type { TrustedKeys } from '../domain/signing.js';
+import { createViewTrust, type TrustedParts } from '../domain/trusted-view.js';
 import { isFinal, type ActionView } from '../domain/view.js';
 import { cancelUpdate, decideUpdate, type DecideReply } from '../workflows/contract.js';
 import type { Actions, DecideCommand, Viewer } from './actions.js';
@@ -15,7 +17,7 @@ import { mayCancel, maySee, viewOf } from './temporal/authorise.js';
 import { createRequestChecker } from './temporal/check-request.js';
 import { PendingLimit } from './temporal/pending-limit.js';
 import { isFinished, startAction } from './temporal/submit.js';
-import { readView } from './temporal/views.js';
+import { createViewReader } from './temporal/views.js';
 import { countPending, listActions } from './temporal/visibility.js';
 import { ActionWatcher } from './temporal/watch.js';
 
@@ -25,6 +27,10 @@ export type TemporalActionsDeps = {
   readonly connectors: readonly ConnectorDefinition[];
   readonly directory: Directory;
   readonly signer: DecisionSigner;
+  /** The public keys with which the api verifies what Temporal tells it. */
+  readonly trusted: TrustedKeys;
+  /** Told whenever Temporal answers with what nobody signed, and when somebody decides on another digest than was signed. */
+  readonly onForged?: (forged: { readonly id: string; readonly reason: string }) => void;
   readonly pendingPerSubject: number;
   /** Where the worker listens, when not on its usual task queue. */
   readonly taskQueue?: string;
@@ -37,10 +43,13 @@ export function createTemporalActions(deps: TemporalActionsDeps): Actions {
   const now = deps.now ?? (() => new Date());
   const check = createRequestChecker(deps.connectors, deps.directory);
   const pending = new PendingLimit(deps.pendingPerSubject, (requesterId) => countPending(access, requesterId));
-  const watcher = new ActionWatcher(access);
+  const nameOf = async (id: string) => (await deps.directory.person(id).catch(() => undefined))?.name;
+  const onForged = deps.onForged ?? (() => undefined);
+  const views = createViewReader(access, createViewTrust({ connectors: deps.connectors, trusted: deps.trusted, nameOf }), onForged);
+  const watcher = new ActionWatcher(access, views);
 
   async function viewFor(id: string, viewer: Viewer): Promise<ActionView> {
-    const view = await readView(access, id);
+    const { view } = await views.read(id);
     if (!maySee(view, viewer)) throw new CountersignError('not-found');
     return viewOf(view, viewer);
   }
@@ -48,9 +57,11 @@ export function createTemporalActions(deps: TemporalActionsDeps): Actions {
   /** The action under this key, when the subject may submit no other. */
   async function existingOr(refusal: unknown, request: ActionRequest): Promise<ActionView> {
     if (!(refusal instanceof CountersignError) || refusal.code !== 'too-many-pending') throw refusal;
-    return readView(access, request.id).catch(() => {
+    try {
+      return (await views.read(request.id)).view;
+    } catch {
       throw refusal;
-    });
+    }
   }
 
   async function* watch(id: string, viewer: Viewer, signal: AbortSignal): AsyncGenerator<ActionView> {
@@ -63,11 +74,15 @@ export function createTemporalActions(deps: TemporalActionsDeps): Actions {
   }
 
   /** Sends a signed wish to the workflow, which records what becomes of it. */
-  async function tell(id: string, updateId: string, send: () => Promise<DecideReply>): Promise<DecideReply> {
+  async function tell(parts: TrustedParts, updateId: string, send: () => Promise<DecideReply>): Promise<DecideReply> {
     try {
-      return await callTemporal(access.connection, deadlinesMs.decide, send);
+      const reply = await callTemporal(access.connection, deadlinesMs.decide, send);
+      return { ...reply, view: await views.answered(parts, reply.view) };
     } catch (error) {
-      if (isFinished(error)) return { accepted: false, code: 'decision-on-final', detail: 'The action is already final.', view: await readView(access, id) };
+      if (isFinished(error)) {
+        const { view } = await views.read(parts.request.id);
+        return { accepted: false, code: 'decision-on-final', detail: 'The action is already final.', view };
+      }
       const cause = error instanceof WorkflowUpdateFailedError ? (error.cause as { type?: unknown } | undefined) : undefined;
       if (isErrorCode(cause?.type)) throw new CountersignError(cause.type, undefined, { cause: error });
       throw error instanceof CountersignError ? error : new CountersignError('internal-error', `The update ${updateId} failed.`, { cause: error });
@@ -80,7 +95,9 @@ export function createTemporalActions(deps: TemporalActionsDeps): Actions {
       let refusal: unknown;
       const place = await pending.admit(principal.id).catch((error: unknown) => void (refusal = error));
       const view =
-        refusal === undefined ? await startAction(access, request, await signer.signRequest(request), deps.taskQueue) : await existingOr(refusal, request);
+        refusal === undefined
+          ? await startAction(access, views, request, await signer.signRequest(request), deps.taskQueue)
+          : await existingOr(refusal, request);
       // What failed keeps its place for a while, since it may have been started.
       if ((view.status !== 'pending' && view.status !== 'evaluating') || view.requestedAt !== request.requestedAt) place?.release();
       if (view.bodyDigest !== request.bodyDigest) throw new CountersignError('idempotency-conflict');
@@ -100,10 +117,15 @@ export function createTemporalActions(deps: TemporalActionsDeps): Actions {
     watch,
 
     async decide(command) {
-      const planDigest = command.planDigest ?? (await readView(access, command.actionId)).planDigest;
-      const decision = decisionOf(command, planDigest as Digest, now());
+      const { view, parts } = await views.read(command.actionId);
+      // Nothing is signed that this person was not shown: the digest of what was signed is the one that counts, never that of an answer or a card.
+      if (command.digest !== view.digest || (command.planDigest !== undefined && command.planDigest !== view.planDigest)) {
+        onForged({ id: view.id, reason: 'A decision names another digest than the signed request and plan have; it was not signed.' });
+        return { accepted: false, code: 'decision-digest-mismatch', detail: 'The decision was made on another version of this action.', view };
+      }
+      const decision = decisionOf(command, view.planDigest, now());
       const jws = await signer.signDecision(decision);
-      return tell(command.actionId, decision.decisionId, () =>
+      return tell(parts, decision.decisionId, () =>
         access.client.workflow.getHandle(command.actionId).executeUpdate(decideUpdate, {
           args: [{ decision: jws, by: command.person.id, ...(command.proof === undefined ? {} : { proof: command.proof }) }],
           updateId: decision.decisionId,
@@ -112,7 +134,7 @@ export function createTemporalActions(deps: TemporalActionsDeps): Actions {
     },
 
     async cancel(id, principal, reason) {
-      const view = await readView(access, id);
+      const { view, parts } = await views.read(id);
       if (!mayCancel(view, principal)) throw new CountersignError(maySee(view, { principal, operator: false }) ? 'cancel-not-permitted' : 'not-found');
       const cancellationId = `can_${randomUUID()}`;
       const jws = await signer.signCancellation({
@@ -122,7 +144,7 @@ export function createTemporalActions(deps: TemporalActionsDeps): Actions {
         cancelledAt: now().toISOString(),
         ...(reason === undefined ? {} : { reason }),
       });
-      return tell(view.id, cancellationId, () =>
+      return tell(parts, cancellationId, () =>
         access.client.workflow.getHandle(view.id).executeUpdate(cancelUpdate, { args: [{ cancellation: jws }], updateId: cancellationId }),
       );
     },
@@ -134,7 +156,6 @@ export function createTemporalActions(deps: TemporalActionsDeps): Actions {
   };
 }
 
-// The digest is the one the person was shown, never the present one: whether they are the same is for the workflow to judge and to record.
 function decisionOf(command: DecideCommand, planDigest: Digest, at: Date): Decision {
   const { person } = command;
   return {

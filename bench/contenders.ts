@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { WithStartWorkflowOperation, type WorkflowHandle } from '@temporalio/client';
 import { defineUpdate } from '@temporalio/workflow';
 import type { Actions, SubmitBody } from '../api/actions.js';
+import type { TrustedKeys } from '../domain/signing.js';
 import type { DecisionSigner } from '../api/decision-signer.js';
 import { createTemporalActions } from '../api/temporal-actions.js';
 import type { Directory } from '../directory/port.js';
@@ -64,6 +65,7 @@ export class Countersign extends Timed {
     engine: Engine,
     private readonly directory: Directory,
     signer: DecisionSigner,
+    trusted: TrustedKeys,
   ) {
     super(engine);
     this.actions = createTemporalActions({
@@ -71,6 +73,7 @@ export class Countersign extends Timed {
       connectors: definitions,
       directory,
       signer,
+      trusted,
       pendingPerSubject: 1_000_000,
       taskQueue: taskQueues.action,
     });

@@ -58,6 +58,7 @@ async function measure({ counts, encryption }: BenchOptions, folder: string, eng
   const keys = path.join(folder, 'keys');
   await createKeys({ directory: keys, now: Math.floor(Date.now() / 1_000) });
   const signer = createDecisionSigner(await readSigningKey(keys, 'decision'));
+  const trusted = await openTrustedKeys(keys);
   const directory = createFileDirectory(path.join(policyFolder, 'directory.yaml'), issuer);
   const against = new Array<Row>();
   const growth = new Array<Row>();
@@ -80,7 +81,7 @@ async function measure({ counts, encryption }: BenchOptions, folder: string, eng
     'Temporal server and four worker processes',
     async () => void (first = await start('first', ['action-worker', 'action-executor', 'bare-worker', 'bare-executor'])),
   );
-  const ours = new Countersign(first, directory, signer);
+  const ours = new Countersign(first, directory, signer, trusted);
   const bare = new Bare(first);
 
   await step('warm-up', (progress) => inParallel(counts.warmUp, 4, () => Promise.all([ours.live(0), bare.live(0)]), count(progress, counts.warmUp)));
@@ -108,8 +109,8 @@ async function measure({ counts, encryption }: BenchOptions, folder: string, eng
   let empty!: Countersign;
   await step('two more servers', async () => {
     const [one, other] = await Promise.all([start('full', ['action-worker', 'action-executor']), start('empty', ['action-worker', 'action-executor'])]);
-    full = new Countersign(one, directory, signer);
-    empty = new Countersign(other, directory, signer);
+    full = new Countersign(one, directory, signer, trusted);
+    empty = new Countersign(other, directory, signer, trusted);
   });
   await step(`${counts.pending} actions left pending`, (progress) =>
     inParallel(counts.pending, 20, () => full.leavePending(), count(progress, counts.pending)),
@@ -120,12 +121,12 @@ async function measure({ counts, encryption }: BenchOptions, folder: string, eng
   });
   if (encryption)
     await step('latency with and without encryption', async (progress) => {
-      const clear = new Countersign(await start('clear', ['action-worker', 'action-executor'], false), directory, signer);
+      const clear = new Countersign(await start('clear', ['action-worker', 'action-executor'], false), directory, signer, trusted);
       await inParallel(counts.warmUp, 4, () => clear.live(0));
       encrypting.push(...latencyRows(await latencies(counts.pairs, empty, clear, progress), encryptionCost));
     });
   await step('steps of our own', async () => {
-    steps = await measureSteps(folder, counts.steps, { policy: await readSigningKey(keys, 'policy'), trusted: await openTrustedKeys(keys), signer });
+    steps = await measureSteps(folder, counts.steps, { policy: await readSigningKey(keys, 'policy'), trusted, signer });
   });
   return {
     machine: { ...machineNow(), loadBefore, loadAfter: os.loadavg()[0] ?? 0 },

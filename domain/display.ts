@@ -12,7 +12,7 @@ const maxItems = 40;
  * `"x-display": true`, lists of plain values included; of every other one, and of members the schema does not know, only name and shape are shown.
  * Bounded in number and length, with a visible mark where something did not fit.
  */
-export function displayFields(definition: ConnectorDefinition, parameters: JsonObject): readonly DisplayField[] {
+export function displayFields(definition: Pick<ConnectorDefinition, 'parameters'>, parameters: JsonObject): readonly DisplayField[] {
   const fields: DisplayField[] = [];
   walk(parameters, definition.parameters, { path: '', label: '' }, fields);
   if (fields.length <= maxFields) return fields;

@@ -84,6 +84,11 @@ export const errorCodes = {
     remedy: 'Nothing of it is used. Operators should find out who writes to the engine; see docs/operations.md.',
   },
   'payload-too-large': { status: 413, title: 'A value is larger than the workflow engine can hold', remedy: 'Ask for less at once.' },
+  'view-forged': {
+    status: 502,
+    title: 'The engine tells of this action what nobody signed',
+    remedy: 'Nothing was shown, sent or signed. Operators must find out who writes to the engine.',
+  },
   'policy-error': {
     status: 403,
     title: 'The policy could not be evaluated, so the action is denied',

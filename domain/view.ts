@@ -4,7 +4,7 @@ import type { Digest } from './digest.js';
 import type { ErrorCode } from './errors.js';
 import type { Risk } from './plan.js';
 import type { Assurance, PersonRef } from './principal.js';
-import type { ActionId, ConnectorRef } from './request.js';
+import type { ActionId, ActionRequest, ConnectorRef } from './request.js';
 
 /** Where an action stands. The last eight are final. */
 export const actionStatuses = [
@@ -121,3 +121,38 @@ export type ActionView = {
   readonly endedAt?: string;
   readonly story: readonly StoryEvent[];
 };
+
+/** The signed things that say what an action is. */
+export type SignedParts = {
+  readonly request: ActionRequest;
+  readonly signedRequest: string;
+  /** Absent while policy has not spoken. */
+  readonly signedPlan?: string;
+};
+
+// What can be told from the signed things and the connector's definition, and is therefore believed from nowhere else.
+type Told =
+  | 'id'
+  | 'action'
+  | 'title'
+  | 'connector'
+  | 'resource'
+  | 'requester'
+  | 'owner'
+  | 'onBehalfOf'
+  | 'reason'
+  | 'fields'
+  | 'risk'
+  | 'policies'
+  | 'digest'
+  | 'planDigest'
+  | 'policyDigest'
+  | 'bodyDigest'
+  | 'requestedAt'
+  | 'expiresAt';
+
+/** How far an action is: the part of a view that nothing signed speaks for. */
+export type ViewState = Omit<ActionView, Told>;
+
+/** How far an action is, with the signed things from which whoever reads it learns what it is. */
+export type SignedState = ViewState & { readonly signed: SignedParts };

@@ -7,7 +7,7 @@ import type { PersonRef } from '../domain/principal.js';
 import type { DecisionProof } from '../domain/proof.js';
 import type { ActionRequest } from '../domain/request.js';
 import type { Refusal } from '../domain/separation.js';
-import { isFinal, type ActionStatus, type ActionView, type StoryEvent } from '../domain/view.js';
+import { isFinal, type ActionStatus, type ActionView, type SignedParts, type SignedState, type StoryEvent } from '../domain/view.js';
 
 const maxStory = 200;
 const maxRefusalsKept = 20;
@@ -131,6 +131,28 @@ export class ActionState {
     // Refusals must leave room for what matters more.
     if (kind === 'refused' && this.story.filter((event) => event.kind === 'refused').length >= maxRefusalsTold) return;
     this.story.push({ seq: this.story.length + 1, at: new Date(atMs).toISOString(), kind, text, ...(person === undefined ? {} : { person }) });
+  }
+
+  /** The signed things from which everybody but the workflow learns what this action is. */
+  get signed(): SignedParts {
+    const { request, signedRequest, opened } = this;
+    return { request, signedRequest, ...(opened === undefined ? {} : { signedPlan: opened.signedPlan }) };
+  }
+
+  /** How far the action is, with its signed things, for activities that show it to people. */
+  signedState(): SignedState {
+    const { status, asked, round, stage, deadlineAt, decisions, refusedCount, channels, preview, previewError, denial, outcome, endedAt, story } = this.view();
+    return {
+      signed: this.signed,
+      ...{ status, asked, round, decisions, refusedCount, channels, story },
+      ...(stage === undefined ? {} : { stage }),
+      ...(deadlineAt === undefined ? {} : { deadlineAt }),
+      ...(preview === undefined ? {} : { preview }),
+      ...(previewError === undefined ? {} : { previewError }),
+      ...(denial === undefined ? {} : { denial }),
+      ...(outcome === undefined ? {} : { outcome }),
+      ...(endedAt === undefined ? {} : { endedAt }),
+    };
   }
 
   view(): ActionView {

@@ -42,10 +42,11 @@ export async function action({ request, signedRequest }: ActionInput): Promise<A
   const notices = new Notices(state);
   const decisions = new Decisions(state, notices);
 
-  setHandler(viewQuery, () => state.view());
+  setHandler(viewQuery, () => ({ ...state.view(), signed: state.signed }));
   setHandler(verdictUpdate, async () => {
     await condition(() => state.status !== 'evaluating');
-    return state.view();
+    const { signedPlan } = state.signed;
+    return { ...state.view(), signed: signedPlan === undefined ? {} : { signedPlan } };
   });
   // Validators look at shape and number alone: what they refuse leaves no trace, and a refused decision must. Beyond the
   // bound the trace is what would hurt: a history holds 2,000 updates, and then nobody could decide any more.
@@ -156,7 +157,7 @@ async function close(state: ActionState, notices: Notices): Promise<void> {
     status,
     ...(outcome === undefined ? {} : { outcome }),
     ...(denial === undefined ? {} : { denial }),
-    view: state.view(),
+    view: state.signedState(),
     handles: state.handles,
   });
   if (closed.doubt !== undefined) state.tell(Date.now(), 'error', `${closed.doubt.detail} (${closed.doubt.code})`);

@@ -3,7 +3,7 @@ import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/commo
 import type { ErrorCode } from '../domain/errors.js';
 import type { DecisionProof } from '../domain/proof.js';
 import type { ActionRequest } from '../domain/request.js';
-import type { ActionView } from '../domain/view.js';
+import type { ActionView, SignedParts } from '../domain/view.js';
 
 /** Name of the action workflow type. */
 export const actionWorkflowType = 'action';
@@ -32,8 +32,11 @@ export type DecideReply =
   | { readonly accepted: true; readonly view: ActionView }
   | { readonly accepted: false; readonly code: ErrorCode; readonly detail: string; readonly view: ActionView };
 
-/** Waits until policy has spoken, then returns the action. */
-export const verdictUpdate = defineUpdate<ActionView, []>('verdict');
+/** A view with the signed things that whoever asked does not have. Everything else in it is Temporal's word. */
+export type SignedView<Parts extends keyof SignedParts = keyof SignedParts> = ActionView & { readonly signed: Pick<SignedParts, Parts> };
+
+/** Waits until policy has spoken, then returns the action; the request is known to who made it. */
+export const verdictUpdate = defineUpdate<SignedView<'signedPlan'>, []>('verdict');
 /** Decides; use the id of the decision as update id. */
 export const decideUpdate = defineUpdate<DecideReply, [DecideInput]>('decide');
 /** The same as the update, for callers that need no answer. */
@@ -41,7 +44,7 @@ export const decideSignal = defineSignal<[DecideInput]>('decide');
 /** Cancels on behalf of the requester. */
 export const cancelUpdate = defineUpdate<DecideReply, [CancelInput]>('cancel');
 /** The action as it stands. */
-export const viewQuery = defineQuery<ActionView, []>('view');
+export const viewQuery = defineQuery<SignedView, []>('view');
 
 /** Longest compact JWS that a decision or cancellation may be, in characters. */
 export const maxDecisionLength = 16_384;

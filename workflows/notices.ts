@@ -44,7 +44,7 @@ export class Notices {
 
   /** Leaves the cards to another workflow, which waits for the channel while this one ends. */
   async catchUp(): Promise<void> {
-    const input = { view: this.state.view(), handles: this.state.handles };
+    const input = { view: this.state.signedState(), handles: this.state.handles };
     await startChild('cards', { workflowId: `${workflowInfo().workflowId}_cards`, args: [input], parentClosePolicy: ParentClosePolicy.ABANDON });
   }
 
@@ -57,7 +57,7 @@ export class Notices {
     const untilMs = (state.deadlineMs ?? Date.now()) - Date.now();
     try {
       const recipients = state.undecided.map((person) => person.id);
-      const sent = await delivery(untilMs, `Send cards through ${label}`).notify({ view: state.view(), to, notice, recipients, dedupeKey });
+      const sent = await delivery(untilMs, `Send cards through ${label}`).notify({ view: state.signedState(), to, notice, recipients, dedupeKey });
       if (sent.state === 'not-configured') {
         Object.assign(channel, { state: 'failing', detail: 'not configured' });
         return;
@@ -81,7 +81,7 @@ export class Notices {
       while (this.dirty) {
         this.dirty = false;
         const untilMs = (this.state.deadlineMs ?? Date.now() + 600_000) - Date.now();
-        await delivery(untilMs, 'Bring the cards up to date').updateCards({ view: this.state.view(), handles: this.state.handles });
+        await delivery(untilMs, 'Bring the cards up to date').updateCards({ view: this.state.signedState(), handles: this.state.handles });
       }
     } catch (error) {
       if (!isCancellation(error)) log.warn('cards could not be brought up to date');

@@ -19,6 +19,9 @@ export type Brief = {
   };
   readonly deadlineAt?: string;
   readonly endedAt?: string;
+  /** What the row says too, here from what was signed: a list itself is the engine's word. */
+  readonly row: Pick<ActionRow, 'action' | 'resource' | 'requester' | 'risk'>;
+  readonly requesterName: string;
 };
 
 const maxReason = 160;
@@ -49,6 +52,8 @@ export function briefOf(view: ActionView): Brief {
         }),
     ...(view.deadlineAt === undefined ? {} : { deadlineAt: view.deadlineAt }),
     ...(view.endedAt === undefined ? {} : { endedAt: view.endedAt }),
+    row: { action: view.action, resource: `${view.resource.type}:${view.resource.id}`, requester: view.requester.id, risk: view.risk.score },
+    requesterName: view.requester.name,
   };
 }
 

@@ -41,9 +41,9 @@ export function listRoutes(
       rows.map(async (row) => {
         const brief = await briefs(row, viewer);
         return {
-          row,
+          row: { ...row, ...brief?.row },
           title: brief?.title ?? titles.get(row.action) ?? row.action,
-          requesterName: names.get(row.requester) ?? row.requester,
+          requesterName: brief?.requesterName ?? names.get(row.requester) ?? row.requester,
           ...(brief === undefined ? {} : { brief }),
         };
       }),

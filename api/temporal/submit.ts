@@ -4,11 +4,12 @@ import type { ActionRequest } from '../../domain/request.js';
 import type { ActionView } from '../../domain/view.js';
 import { actionWorkflowType, searchAttributes, taskQueues, verdictUpdate, type ActionInput } from '../../workflows/contract.js';
 import { callTemporal, deadlinesMs, type TemporalAccess } from './access.js';
-import { readView } from './views.js';
+import type { ViewReader } from './views.js';
 
 /** Starts the action's workflow, or finds it, and returns what policy says; one round trip for a new one. */
 export async function startAction(
   access: TemporalAccess,
+  views: ViewReader,
   request: ActionRequest,
   signedRequest: string,
   taskQueue: string = taskQueues.worker,
@@ -38,10 +39,10 @@ export async function startAction(
       access.client.workflow.executeUpdateWithStart(verdictUpdate, { updateId: 'verdict', startWorkflowOperation }),
     );
     // To a repeated request the engine answers what it answered then; the caller wants to know how things are now.
-    return verdict.requestedAt === request.requestedAt ? verdict : await readView(access, request.id);
+    return verdict.requestedAt === request.requestedAt ? await views.verdict(request, signedRequest, verdict) : (await views.read(request.id)).view;
   } catch (error) {
     if (!isFinished(error)) throw error;
-    return readView(access, request.id);
+    return (await views.read(request.id)).view;
   }
 }
 

@@ -2,7 +2,7 @@ import type { ActionView } from '../../domain/view.js';
 import { CountersignError } from '../../domain/errors.js';
 import { isFinal } from '../../domain/view.js';
 import { callTemporal, deadlinesMs, type TemporalAccess } from './access.js';
-import { readView } from './views.js';
+import type { ViewReader } from './views.js';
 
 const maxWatchedActions = 2_000;
 /** Views of one action are read at most this often, however fast its history grows. */
@@ -15,7 +15,10 @@ type Watched = { readonly subscribers: Set<Subscriber>; readonly stop: AbortCont
 export class ActionWatcher {
   private readonly watched = new Map<string, Watched>();
 
-  constructor(private readonly access: TemporalAccess) {}
+  constructor(
+    private readonly access: TemporalAccess,
+    private readonly views: ViewReader,
+  ) {}
 
   /** Views from now on, the present one first. Slow readers miss intermediate views, never the last. Ends after a final view or when aborted. */
   async *follow(id: string, signal: AbortSignal): AsyncGenerator<ActionView> {
@@ -86,7 +89,7 @@ export class ActionWatcher {
       for (;;) {
         // The position first, then the view: what happens between the two shows at the next poll.
         token = await this.nextChange(id, token, entry.stop.signal);
-        const view = await readView(this.access, id);
+        const { view } = await this.views.read(id);
         const text = JSON.stringify(view);
         if (text !== told) {
           told = text;

@@ -16,6 +16,8 @@ export type CardOptions = {
   readonly publicUrl: string;
   /** A line on top, for one person or one message only; untrusted characters in it are made visible. */
   readonly notice?: { readonly kind: 'reminder' | 'escalated' | 'refused'; readonly text: string };
+  /** True for a card in a place that others than the approvers can read: what the target said before approval is not on it. */
+  readonly shared?: boolean;
   /** Teams users (at most 60) for whom the host asks for the present state when it shows the card. */
   readonly refreshUserIds?: readonly string[];
 };
@@ -61,7 +63,7 @@ const minimal: Limits = { reason: 60, value: 32, fields: 3, signals: 0 };
 
 function build(view: ActionView, options: CardOptions, limits: Limits, already: readonly string[] = []): BuiltCard {
   const link = inboxUrl(options.publicUrl, view.id);
-  const request = requestBody(view, limits);
+  const request = requestBody(view, limits, options.shared === true);
   const omissions = [...already, ...request.omissions];
   const pending = view.status === 'pending' && view.stage !== undefined;
   const chatSuffices = view.stage === undefined || assuranceSuffices('chat', view.stage.assurance);

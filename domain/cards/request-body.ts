@@ -4,8 +4,12 @@ import type { ActionView, DisplayField } from '../view.js';
 import { container, facts, heading, quote, text, type Element, type Limits } from './elements.js';
 import { untrusted } from './untrusted.js';
 
-/** What was asked, by whom and why, with the names of the parts that did not fit. */
-export function requestBody(view: ActionView, limits: Limits): { readonly elements: readonly Element[]; readonly omissions: readonly string[] } {
+/** What was asked, by whom and why, with the names of the parts that did not fit. On a shared card the preview is such a part. */
+export function requestBody(
+  view: ActionView,
+  limits: Limits,
+  shared = false,
+): { readonly elements: readonly Element[]; readonly omissions: readonly string[] } {
   const omissions = new Set<string>();
   const show = (value: string, part: string, max = limits.value): string => {
     const shown = untrusted(value, max);
@@ -23,7 +27,7 @@ export function requestBody(view: ActionView, limits: Limits): { readonly elemen
       ...(view.onBehalfOf === undefined ? [] : [['On behalf of', person(view.onBehalfOf.name)] as const]),
     ]),
     ...parameters(view.fields, limits, show, omissions),
-    ...preview(view, limits, show, omissions),
+    ...(shared ? withheldPreview(view, omissions) : preview(view, limits, show, omissions)),
   ];
 
   const words = quote(view.reason, limits.reason);
@@ -73,6 +77,13 @@ function preview(view: ActionView, limits: Limits, show: Show, omissions: Set<st
     if (warnings.length > 0) elements.push(warningBox(warnings.map((warning) => `⚠ ${show(warning, 'warnings')}`)));
   }
   return elements;
+}
+
+// The requester's side may be members of the place, and could read a target by asking and cancelling.
+function withheldPreview(view: ActionView, omissions: Set<string>): Element[] {
+  if (view.preview === undefined && view.previewError === undefined) return [];
+  omissions.add('what it would do');
+  return [heading('What it would do'), text('The target answered. Those who may decide see what in the inbox.')];
 }
 
 // In a box, since Teams' colour for warnings can hardly be read on white.

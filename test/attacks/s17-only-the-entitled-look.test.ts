@@ -69,6 +69,7 @@ beforeAll(async () => {
     connectors: [connector.definition],
     directory,
     signer: createDecisionSigner(rig.keys.signing.decision),
+    trusted: rig.keys.trusted,
     pendingPerSubject: 100,
     taskQueue: rig.taskQueue,
   });

@@ -33,6 +33,7 @@ function makeActions(overrides: Partial<Parameters<typeof createTemporalActions>
     connectors: [connector.definition],
     directory,
     signer: createDecisionSigner(rig.keys.signing.decision),
+    trusted: rig.keys.trusted,
     pendingPerSubject: 1_000,
     taskQueue: rig.taskQueue,
     ...overrides,
@@ -132,15 +133,29 @@ describe('deciding', () => {
     expect(connector.ran.length).toBe(before + 1);
   });
   it.each([
-    ['another digest than shown', 'alice', digestText('x'), 'decision-digest-mismatch'],
-    ['the owner of the agent', 'dave', undefined, 'approver-is-requester'],
-    ['somebody whom the route does not name', 'carol', undefined, 'approver-not-eligible'],
-  ])('is refused and recorded, and changes nothing: %s', async (_name, by, digest, expected) => {
+    ['the owner of the agent', 'dave', 'approver-is-requester'],
+    ['somebody whom the route does not name', 'carol', 'approver-not-eligible'],
+  ])('is refused and recorded, and changes nothing: %s', async (_name, by, expected) => {
     const { view } = await submit();
-    expect(await decide(view, by, 'approve', digest)).toMatchObject({ accepted: false, code: expected });
+    expect(await decide(view, by)).toMatchObject({ accepted: false, code: expected });
     const after = await actions.view(view.id, agent);
     expect(after.status).toBe('pending');
     expect(after.decisions.some((record) => !record.accepted && record.refusal?.code === expected)).toBe(true);
+  });
+  it('on another digest than that of the signed request and plan is refused, and nothing is signed', async () => {
+    const { view } = await submit();
+    const signer = createDecisionSigner(rig.keys.signing.decision);
+    let signed = 0;
+    const forged: string[] = [];
+    const watched = makeActions({
+      signer: { ...signer, signDecision: async (decision) => ((signed += 1), signer.signDecision(decision)) },
+      onForged: ({ reason }) => forged.push(reason),
+    });
+    const command = { actionId: view.id, person: await human('alice'), channel: 'api', assurance: 'login', verdict: 'approve' } as const;
+    for (const shown of [{ digest: digestText('x') }, { digest: view.digest, planDigest: digestText('x') }])
+      expect(await watched.decide({ ...command, ...shown })).toMatchObject({ accepted: false, code: 'decision-digest-mismatch', view: { status: 'pending' } });
+    expect(signed).toBe(0);
+    expect(forged.length).toBe(2);
   });
   it('on a final action is refused, before and after its workflow has closed', async () => {
     const { view } = await submit();

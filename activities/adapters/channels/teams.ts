@@ -59,8 +59,13 @@ export function createTeamsChannel(options: TeamsChannelOptions): Channel {
       signal,
     );
     const conversationId = required(created['id']);
-    const sent = await call('POST', `/v3/conversations/${encodeURIComponent(conversationId)}/activities`, message(view, options, notice, [person]), signal);
-    return handle(person.id, conversationId, required(sent['id']));
+    const sent = await call(
+      'POST',
+      `/v3/conversations/${encodeURIComponent(conversationId)}/activities`,
+      message(view, { publicUrl, shared: false }, notice, [person]),
+      signal,
+    );
+    return handle(person.id, conversationId, required(sent['id']), false);
   }
 
   async function toChannel(
@@ -71,16 +76,16 @@ export function createTeamsChannel(options: TeamsChannelOptions): Channel {
     signal: AbortSignal,
   ): Promise<CardHandle> {
     const channelData = { channel: { id: channelId }, tenant: { id: config.tenantId } };
-    const activity = message(view, options, notice, recipients);
+    const activity = message(view, { publicUrl, shared: true }, notice, recipients);
     const created = await call('POST', '/v3/conversations', { isGroup: true, bot, tenantId: config.tenantId, channelData, activity }, signal);
     const conversationId = required(created['id']);
     // Teams names the first message of a new thread in the thread's id, and not always in the answer.
     const activityId = /;messageid=([^;]+)/.exec(conversationId)?.[1] ?? required(created['activityId']);
-    return handle(channelId, conversationId, activityId);
+    return handle(channelId, conversationId, activityId, true);
   }
 
-  function handle(recipient: string, conversationId: string, activityId: string): CardHandle {
-    return { kind: 'teams', recipient, ref: { conversationId, activityId, serviceUrl: serviceUrl.href } };
+  function handle(recipient: string, conversationId: string, activityId: string, shared: boolean): CardHandle {
+    return { kind: 'teams', recipient, ref: { conversationId, activityId, serviceUrl: serviceUrl.href, shared } };
   }
 
   return {
@@ -118,14 +123,16 @@ export function createTeamsChannel(options: TeamsChannelOptions): Channel {
     },
 
     async update({ view, handles, signal }) {
-      const content = message(view, { publicUrl }, undefined, []);
+      const personal = message(view, { publicUrl, shared: false }, undefined, []);
+      const forAll = message(view, { publicUrl, shared: true }, undefined, []);
       const failures = await each(handles, async ({ ref }) => {
         const { conversationId, activityId } = ref;
         // Handles lie in a history that is not trusted: the bot's token never goes where a handle says, only to the configured address.
         if (typeof conversationId !== 'string' || typeof activityId !== 'string' || ref['serviceUrl'] !== serviceUrl.href) return;
         try {
           const path = `/v3/conversations/${encodeURIComponent(conversationId)}/activities/${encodeURIComponent(activityId)}`;
-          await call('PUT', path, { ...content, id: activityId }, signal);
+          // A card that is not known to be somebody's own is treated as one that others read.
+          await call('PUT', path, { ...(ref['shared'] === false ? personal : forAll), id: activityId }, signal);
         } catch (error) {
           if (!(error instanceof ConnectorRefused)) throw error;
           if (!error.gone) onSkipped?.({ recipient: conversationId, reason: error.message });
@@ -143,10 +150,15 @@ const notices: Record<NoticeKind, CardOptions['notice']> = {
   escalated: { kind: 'escalated', text: 'Escalated: nobody has decided so far, so you are asked too.' },
 };
 
-function message(view: ActionView, { publicUrl }: { readonly publicUrl: string }, kind: NoticeKind | undefined, recipients: readonly Recipient[]): JsonObject {
+function message(
+  view: ActionView,
+  place: Pick<CardOptions, 'publicUrl' | 'shared'>,
+  kind: NoticeKind | undefined,
+  recipients: readonly Recipient[],
+): JsonObject {
   const notice = kind === undefined || view.status !== 'pending' ? undefined : notices[kind];
   const refreshUserIds = recipients.flatMap((person) => (person.teams === undefined ? [] : [`8:orgid:${person.teams.aadObjectId}`])).slice(0, maxRefreshUsers);
-  const content = adaptiveCard(view, { publicUrl, refreshUserIds, ...(notice === undefined ? {} : { notice }) });
+  const content = adaptiveCard(view, { ...place, refreshUserIds, ...(notice === undefined ? {} : { notice }) });
   return {
     type: 'message',
     // What a phone shows as the notification; the requester's words have no place in it.

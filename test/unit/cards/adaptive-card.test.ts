@@ -10,6 +10,17 @@ const actionsOf = (card: ReturnType<typeof adaptiveCard>) => (card['actions'] ??
 const titles = (view: ActionView) => actionsOf(adaptiveCard(view, options)).map((action) => action.title);
 
 describe('adaptiveCard', () => {
+  it('keeps what the target said off a card that others than the approvers can read, which then cannot be approved there', () => {
+    const view = sampleView({ preview: { facts: [{ label: 'Rows', value: 'SECRETCOUNT' }], warnings: ['SECRETWARNING'] } });
+    expect(JSON.stringify(adaptiveCard(view, options))).toContain('SECRETCOUNT');
+    const shared = buildCard(view, { ...options, shared: true });
+    expect(JSON.stringify(shared.card)).not.toMatch(/SECRET/);
+    expect(shared).toMatchObject({ approvable: false, omissions: ['what it would do'] });
+    const { preview: _none, ...silent } = view;
+    expect(JSON.stringify(buildCard({ ...silent, previewError: 'SECRETERROR' }, { ...options, shared: true }).card)).not.toMatch(/SECRET/);
+    expect(buildCard(silent, { ...options, shared: true }).approvable).toBe(true);
+  });
+
   it('asks with Approve, Reject and a link, and its data names no person', () => {
     const card = adaptiveCard(sampleView(), options);
     expect(schemaErrors(card)).toEqual([]);
