@@ -12,6 +12,7 @@ export type KmsKey = { readonly keyId: string; readonly region: string; readonly
 
 // A decision waits for this, and so does a person.
 const timeoutMs = 5_000;
+const maxRawBytes = 4_096;
 
 /**
  * A signing key of AWS KMS: ECDSA on P-256, whose private part never leaves the service. Asks for the public half at once.
@@ -27,8 +28,12 @@ export async function createKmsSigningKey(kms: KmsKey, role: ProcessRole): Promi
     kid: kid!,
     alg: 'ES256',
     sign: async (bytes) => {
-      const digest = createHash('sha256').update(bytes).digest();
-      const reply = await client.send(new SignCommand({ KeyId: kms.keyId, Message: digest, MessageType: 'DIGEST', SigningAlgorithm: 'ECDSA_SHA_256' }));
+      // The service hashes what is short itself; of what is longer it takes the digest only. The signature is the same.
+      const message =
+        bytes.length <= maxRawBytes
+          ? ({ Message: bytes, MessageType: 'RAW' } as const)
+          : ({ Message: createHash('sha256').update(bytes).digest(), MessageType: 'DIGEST' } as const);
+      const reply = await client.send(new SignCommand({ KeyId: kms.keyId, SigningAlgorithm: 'ECDSA_SHA_256', ...message }));
       if (reply.Signature === undefined) throw new Error('KMS returned no signature');
       return derToRaw(reply.Signature, 32);
     },
@@ -42,10 +47,15 @@ export async function kmsPublicJwk(kms: KmsKey, role: ProcessRole, client?: KMSC
     const name = error instanceof Error ? error.name : 'unknown error';
     throw new CountersignError('config-invalid', `AWS KMS in ${kms.region} did not give the public half of the ${role} key (${name}).`, { cause: error });
   });
-  if (asked.KeySpec !== 'ECC_NIST_P256' || asked.KeyUsage !== 'SIGN_VERIFY' || asked.PublicKey === undefined)
+  const jwk = asked.PublicKey === undefined ? {} : publicHalf(asked.PublicKey);
+  // Judged by the key itself and not by the name of its kind.
+  if (jwk.kty !== 'EC' || jwk.crv !== 'P-256' || asked.KeyUsage !== 'SIGN_VERIFY')
     throw new CountersignError('config-invalid', `The ${role} key in AWS KMS must be of the kind ECC_NIST_P256 and for SIGN_VERIFY.`);
-  const jwk = createPublicKey({ key: Buffer.from(asked.PublicKey), format: 'der', type: 'spki' }).export({ format: 'jwk' }) as JWK;
   return { ...publicJwk(jwk, role, 'ES256'), countersign_held: 'kms' } as JWK;
+}
+
+function publicHalf(der: Uint8Array): JWK {
+  return createPublicKey({ key: Buffer.from(der), format: 'der', type: 'spki' }).export({ format: 'jwk' }) as JWK;
 }
 
 async function connect({ region, endpoint }: KmsKey): Promise<KMSClient> {
