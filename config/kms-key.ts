@@ -55,7 +55,7 @@ export async function kmsPublicJwk(kms: KmsKey, role: ProcessRole, client?: KMSC
 }
 
 function publicHalf(der: Uint8Array): JWK {
-  return createPublicKey({ key: Buffer.from(der), format: 'der', type: 'spki' }).export({ format: 'jwk' }) as JWK;
+  return createPublicKey({ key: Buffer.from(der), format: 'der', type: 'spki' }).export({ format: 'jwk' });
 }
 
 async function connect({ region, endpoint }: KmsKey): Promise<KMSClient> {

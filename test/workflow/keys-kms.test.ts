@@ -1,6 +1,6 @@
 import { CreateKeyCommand, KMSClient, type KeySpec, type KeyUsageType } from '@aws-sdk/client-kms';
 import { createPublicKey } from 'node:crypto';
-import { compactVerify, importJWK, type JWK } from 'jose';
+import { compactVerify, importJWK } from 'jose';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { createKeys, listKeys } from '../../cli/keys-store.js';
 import { createKmsSigningKey, kmsPublicJwk, type KmsKey } from '../../config/kms-key.js';
@@ -37,7 +37,7 @@ describe('a key that AWS KMS holds', () => {
     // Some of these have numbers that are shorter, or padded in DER.
     for (let turn = 0; turn < 24; turn += 1) {
       const jws = await signCompact(key, 'test+jwt', { turn });
-      const { payload, protectedHeader } = await compactVerify(jws, await importJWK(jwk as JWK, 'ES256'), { algorithms: ['ES256'] });
+      const { payload, protectedHeader } = await compactVerify(jws, await importJWK(jwk, 'ES256'), { algorithms: ['ES256'] });
       expect(protectedHeader).toEqual({ alg: 'ES256', kid: key.kid, typ: 'test+jwt' });
       expect(JSON.parse(new TextDecoder().decode(payload))).toEqual({ turn });
     }
