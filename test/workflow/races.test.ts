@@ -1,0 +1,120 @@
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import type { DecisionRecord } from '../../domain/decision.js';
+import { isFinal } from '../../domain/view.js';
+import type { DecideReply } from '../../workflows/contract.js';
+import { RecordingConnector } from '../helpers/fakes.js';
+import { policiesWith } from '../helpers/policies.js';
+import { Rig } from '../helpers/rig.js';
+
+// Alice and Bob are asked; after a second people of security too, and after two it is over.
+const routes = `
+  both:
+    stages:
+      - name: Both
+        approvers: { people: [bob, alice] }
+        quorum: 2
+        escalate: [{ after: 1s, approvers: { groups: [g-security] } }]
+        expires_in: 2s
+`;
+const seed = 20_261_121;
+const runs = 60;
+
+type Step = {
+  readonly what: 'approve' | 'reject' | 'cancel';
+  readonly by: 'alice' | 'bob' | 'carol';
+  readonly channel: 'teams' | 'inbox';
+  readonly afterMs: number;
+};
+const step: fc.Arbitrary<Step> = fc.record({
+  what: fc.constantFrom('approve', 'approve', 'approve', 'reject', 'cancel'),
+  by: fc.constantFrom('alice', 'bob', 'carol'),
+  channel: fc.constantFrom('teams', 'inbox'),
+  // Together, and around the escalation and the deadline.
+  afterMs: fc.constantFrom(0, 0, 0, 5, 990, 1_000, 1_010, 1_990, 2_000, 2_010),
+});
+
+describe('messages that race', () => {
+  const connector = new RecordingConnector();
+  let rig: Rig;
+  beforeAll(async () => {
+    rig = await Rig.start({ address: inject('temporalAddress'), policies: policiesWith(routes), connectors: [connector] });
+  });
+  afterAll(() => rig.stop());
+
+  async function play(steps: readonly Step[]): Promise<string> {
+    const view = await rig.submit(rig.request({ action: 'postgres.export', resource: { type: 'Table', id: 'crm/public.both' } }));
+    expect(view.status).toBe('pending');
+    const startMs = Date.parse(view.requestedAt);
+    const replies = await Promise.all(
+      steps.map(async ({ what, by, channel, afterMs }): Promise<DecideReply | 'over'> => {
+        await new Promise((resolve) => setTimeout(resolve, Math.max(0, startMs + afterMs - Date.now())));
+        const sent = what === 'cancel' ? rig.cancel(view.id) : rig.decide(view, { by, channel, verdict: what });
+        // A workflow that has ended, or ends in that moment, says so; the api tells it as `decision-on-final`.
+        return sent.catch((error: unknown) => {
+          if (/already completed|not found|completed before/i.test(`${String(error)} ${String((error as Error).cause)}`)) return 'over';
+          throw error;
+        });
+      }),
+    );
+    const { status } = await rig.handle(view.id).result();
+    const entries = await rig.evidence.ofAction(view.id);
+    const positions = (wanted: (record: DecisionRecord) => boolean) =>
+      entries
+        .filter((entry) => entry.kind === 'decided' && wanted((entry.body as unknown as { record: DecisionRecord }).record))
+        .map(({ position }) => position);
+    const ran = connector.ran.filter((request) => request.id === view.id).length;
+
+    // One end, known to everybody, and each sender got an answer.
+    expect(['executed', 'rejected', 'cancelled', 'expired']).toContain(status);
+    expect(isFinal((await rig.view(view.id)).status)).toBe(true);
+    expect(entries.filter((entry) => entry.kind === 'closed').map((entry) => (entry.body as { status: string }).status)).toEqual([status]);
+    expect(replies.every((reply) => reply === 'over' || typeof reply.accepted === 'boolean')).toBe(true);
+    // It ran at most once, only after a release of two different people, and never after a rejection that counted.
+    const released = entries.find((entry) => entry.kind === 'released')?.position;
+    expect(ran).toBe(status === 'executed' ? 1 : Math.min(ran, released === undefined ? 0 : 1));
+    const rejections = positions((record) => record.decision?.verdict === 'reject');
+    if (ran > 0) {
+      expect(released).toBeDefined();
+      expect(new Set((await rig.view(view.id)).decisions.filter((record) => record.accepted).map((record) => record.decision?.person.id)).size).toBe(2);
+      expect(rejections).toEqual([]);
+    }
+    // A rejection that was answered as accepted ended it, unless a cancellation had.
+    if (steps.some((said, index) => said.what === 'reject' && accepted(replies[index]))) expect(status).toBe('rejected');
+    if (rejections.length > 0) expect(status).toBe('rejected');
+    // One person counts once, whatever channels they used.
+    for (const by of ['alice', 'bob', 'carol'] as const)
+      expect(steps.filter((said, index) => said.by === by && said.what !== 'cancel' && accepted(replies[index])).length).toBeLessThanOrEqual(1);
+    return status;
+  }
+
+  it(`every order ends in one defined state (seed ${seed})`, async () => {
+    const cases = fc.sample(fc.array(step, { minLength: 2, maxLength: 5 }), { seed, numRuns: runs });
+    const named: Step[][] = [
+      ['alice', 'bob'].map((by) => ({ what: 'approve', by, channel: 'inbox', afterMs: 0 }) as Step),
+      [
+        { what: 'approve', by: 'alice', channel: 'inbox', afterMs: 0 },
+        { what: 'approve', by: 'alice', channel: 'teams', afterMs: 0 },
+        { what: 'reject', by: 'bob', channel: 'inbox', afterMs: 0 },
+      ],
+      ['alice', 'bob'].map((by) => ({ what: 'approve', by, channel: 'inbox', afterMs: 2_000 }) as Step),
+      [
+        ...['alice', 'bob'].map((by) => ({ what: 'approve', by, channel: 'inbox', afterMs: 0 }) as Step),
+        { what: 'cancel', by: 'bob', channel: 'inbox', afterMs: 0 },
+      ],
+    ];
+    // Each plays on an action of its own, so they can play at once.
+    const outcomes = await Promise.allSettled([...named, ...cases].map((steps) => play(steps)));
+    const failed = outcomes.flatMap((outcome, index) =>
+      outcome.status === 'rejected' ? [{ steps: JSON.stringify([...named, ...cases][index]), reason: String(outcome.reason) }] : [],
+    );
+    expect(failed).toEqual([]);
+    // The orders drawn lead everywhere, so that none of the above holds for want of a case.
+    const ends = new Set(outcomes.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : undefined)));
+    expect([...ends].sort()).toEqual(['cancelled', 'executed', 'expired', 'rejected']);
+  }, 90_000);
+});
+
+function accepted(reply: DecideReply | 'over' | undefined): boolean {
+  return typeof reply === 'object' && reply.accepted;
+}
