@@ -1,5 +1,7 @@
 import { hkdfSync } from 'node:crypto';
 import { pino, type Logger } from 'pino';
+import { loadEncryptionKeys } from '../codec/keys.js';
+import { createPayloadCodec } from '../codec/payload-codec.js';
 import { loadConnectors } from '../config/connectors.js';
 import { openKeys } from '../config/keys.js';
 import { loadConfig, secretFromEnv, type LoadedConfig } from '../config/load.js';
@@ -9,10 +11,11 @@ import type { ConnectorDefinition } from '../domain/connector.js';
 import { CountersignError } from '../domain/errors.js';
 import type { Actions } from './actions.js';
 import { buildApp, type Extension } from './app.js';
+import { codecPlugin } from './codec/plugin.js';
 import { createDecisionSigner } from './decision-signer.js';
 import { createDpopVerifier } from './identity/dpop.js';
-import { createAccessTokenVerifier } from './identity/verify-access-token.js';
-import { inboxPlugin } from './inbox/plugin.js';
+import { createAccessTokenVerifier, type AccessTokenVerifier } from './identity/verify-access-token.js';
+import { createSessions, inboxPlugin, type Sessions } from './inbox/plugin.js';
 import { limitsOf } from './plugins/limits.js';
 import { teamsPlugin } from './teams/plugin.js';
 import { callTemporal, deadlinesMs, openTemporal } from './temporal/access.js';
@@ -38,16 +41,17 @@ async function main(log: Logger): Promise<void> {
     onForged: (forged) => log.error({ code: 'view-forged', ...forged }, 'the engine tells what nobody signed'),
     pendingPerSubject: limitsOf(config).pendingPerSubject,
   });
+  const verifier = createAccessTokenVerifier(config.identity.issuers, {
+    allowLoopbackHttp: development,
+    dpop: createDpopVerifier(new Uint8Array(hkdfSync('sha256', secretFromEnv(config.api.sessionSecretEnv), '', 'countersign dpop nonce', 32))),
+  });
   const app = await buildApp({
     config,
     version,
     actions,
     directory,
     connectors,
-    verifier: createAccessTokenVerifier(config.identity.issuers, {
-      allowLoopbackHttp: development,
-      dpop: createDpopVerifier(new Uint8Array(hkdfSync('sha256', secretFromEnv(config.api.sessionSecretEnv), '', 'countersign dpop nonce', 32))),
-    }),
+    verifier,
     publicKeys: () => keys.trusted.jwks(),
     readiness: [
       {
@@ -58,7 +62,7 @@ async function main(log: Logger): Promise<void> {
         },
       },
     ],
-    extensions: extensions(config, { actions, directory, connectors }, log),
+    extensions: extensions(config, { actions, directory, connectors, verifier }, log),
     logger: log,
   });
   const url = await app.listen({ host: config.api.host, port: config.api.port });
@@ -88,12 +92,22 @@ async function main(log: Logger): Promise<void> {
 /** The inbox, and the Teams endpoint where Teams is configured. */
 function extensions(
   config: LoadedConfig,
-  { actions, directory, connectors }: { readonly actions: Actions; readonly directory: Directory; readonly connectors: readonly ConnectorDefinition[] },
+  {
+    actions,
+    directory,
+    connectors,
+    verifier,
+  }: {
+    readonly actions: Actions;
+    readonly directory: Directory;
+    readonly connectors: readonly ConnectorDefinition[];
+    readonly verifier: AccessTokenVerifier;
+  },
   log: Logger,
 ): readonly Extension[] {
   const { api, identity, teams, environment } = config;
   const { clientSecretEnv, ...login } = identity.login;
-  const inbox = inboxPlugin({
+  const inboxOptions = {
     actions,
     directory,
     connectors,
@@ -103,8 +117,10 @@ function extensions(
     operators: identity.operators,
     requestsPerMinute: limitsOf(config).requestsPerMinute,
     environment,
-  });
-  const list: Extension[] = [async (scope) => void (await scope.register(inbox))];
+  };
+  const sessions = createSessions(inboxOptions);
+  const inbox = inboxPlugin(inboxOptions, sessions);
+  const list: Extension[] = [async (scope) => void (await scope.register(inbox)), ...codecServer(config, directory, verifier, sessions)];
   if (teams === undefined) return list;
   const { appPasswordEnv } = teams;
   const credentials = { ...teams, ...(appPasswordEnv === undefined ? {} : { appPassword: secretFromEnv(appPasswordEnv) }) };
@@ -113,6 +129,28 @@ function extensions(
       void (await scope.register(teamsPlugin, { config: credentials, actions, directory, publicUrl: api.publicUrl, log: log.child({ part: 'teams' }) })),
   );
   return list;
+}
+
+/** What decrypts for operators in Temporal UI, where there are keys and a UI. */
+function codecServer(config: LoadedConfig, directory: Directory, verifier: AccessTokenVerifier, { people }: Sessions): readonly Extension[] {
+  const keys = loadEncryptionKeys(config);
+  const { uiUrl } = config.temporal;
+  if (keys === undefined || uiUrl === undefined) return [];
+  const codec = createPayloadCodec(keys, { unreadable: 'refuse' });
+  const { operators } = config.identity;
+  return [
+    (scope) =>
+      codecPlugin(scope, {
+        codec,
+        uiUrl,
+        publicUrl: config.api.publicUrl,
+        people,
+        verifier,
+        directory,
+        operators,
+        requestsPerMinute: limitsOf(config).requestsPerMinute,
+      }),
+  ];
 }
 
 // Whatever this process writes is for its own user alone.

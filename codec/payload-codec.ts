@@ -42,6 +42,11 @@ export function createPayloadCodec(keys: EncryptionKeys, options: CodecOptions):
   };
 }
 
+/** The workflow that an encrypted payload says it belongs to. Unproved until it was opened. */
+export function workflowOf(payload: Payload): string | undefined {
+  return fromPayload(payload)?.workflowId;
+}
+
 function seal(payload: Payload, { write }: EncryptionKeys, workflowId: string): Payload {
   const clear = PayloadMessage.encode(payload).finish();
   if (clear.length > wire.longestBytes - wire.nonceBytes - wire.tagBytes) throw new CountersignError('payload-too-large');

@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyPluginCallback, FastifyReply, FastifyReque
 import { CountersignError } from '../../domain/errors.js';
 import { actionRoutes } from './action-routes.js';
 import { findAsset } from './assets/index.js';
-import { createCookies } from './cookies.js';
+import { createCookies, type Cookies } from './cookies.js';
 import { sendFailure } from './failures.js';
 import { readForms } from './forms.js';
 import { safeReturnTo, securityHeaders } from './guard.js';
@@ -10,25 +10,32 @@ import { listRoutes } from './list-routes.js';
 import { createLiveStreams } from './live.js';
 import { createLogin } from './login.js';
 import { isLoopbackHttp, type InboxOptions } from './options.js';
-import { createPeople } from './people.js';
-import { createCookieJar } from './session.js';
+import { createPeople, type People } from './people.js';
+import { createCookieJar, type CookieJar } from './session.js';
 import { sessionRoutes } from './session-routes.js';
 
 export type { InboxOptions } from './options.js';
+
+/** Who is signed in at the inbox, for whatever else of this process has to know it. */
+export type Sessions = { readonly jar: CookieJar; readonly cookies: Cookies; readonly people: People };
+
+/** The sessions of an inbox. Throws `config-invalid` for a short session secret. */
+export function createSessions(options: InboxOptions): Sessions {
+  const jar = createCookieJar(options.sessionSecret, options.now ?? (() => new Date()));
+  const cookies = createCookies(!isLoopbackHttp(options.publicUrl));
+  return { jar, cookies, people: createPeople(options, jar, cookies) };
+}
 
 /**
  * The web inbox under `/inbox`, as a fastify plugin to be registered without a prefix.
  * Throws `config-invalid` for a short session secret, or a public URL that is neither https nor http on loopback.
  */
-export function inboxPlugin(options: InboxOptions): FastifyPluginCallback {
+export function inboxPlugin(options: InboxOptions, sessions: Sessions = createSessions(options)): FastifyPluginCallback {
   const loopback = isLoopbackHttp(options.publicUrl);
   if (!loopback && new URL(options.publicUrl).protocol !== 'https:')
     throw new CountersignError('config-invalid', 'api.publicUrl must be https; http is for loopback only.');
-  const now = options.now ?? (() => new Date());
-  const jar = createCookieJar(options.sessionSecret, now);
-  const cookies = createCookies(!loopback);
+  const { jar, cookies, people } = sessions;
   const headers = securityHeaders(!loopback);
-  const people = createPeople(options, jar, cookies);
   const login = createLogin(options);
 
   const inbox = (app: FastifyInstance, _options: unknown, done: () => void) => {

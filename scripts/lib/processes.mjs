@@ -26,7 +26,7 @@ export function systemProcesses({ home, config, secrets, temporal, env = process
           {
             name: 'temporal',
             program: temporal,
-            args: serverArguments({ ports, database: path.join(home, 'temporal.sqlite') }),
+            args: serverArguments({ ports, database: path.join(home, 'temporal.sqlite'), codecEndpoint: `${config.publicUrl}/codec` }),
             env: () => withExtra('temporal', { ...base, TEMPORAL_CONFIG_FILE: path.join(home, 'no-temporal-profile.toml') }),
             probe: () => isReady(temporal, config.address, config.namespace),
             readyTimeoutMs: 60_000,

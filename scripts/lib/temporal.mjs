@@ -62,12 +62,14 @@ export async function isUsable(file) {
 }
 
 /** Arguments of the embedded server. Without `database` it keeps everything in memory. */
-export function serverArguments({ ports, database, headless = false }) {
+export function serverArguments({ ports, database, headless = false, codecEndpoint }) {
   // One shard polls its queues at most 20 times a second by default, which would show as 50 ms in every step.
   const rates = ['transfer', 'timer', 'visibility', 'outbound'].flatMap((queue) => ['--dynamic-config-value', `history.${queue}ProcessorMaxPollRPS=1000`]);
   return [
     ...['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(ports.temporal), '--log-level', 'warn', '--log-format', 'json'],
     ...(headless ? ['--headless'] : ['--ui-port', String(ports.temporalUi), '--ui-disable-news-fetch']),
+    // Its pages ask there for what is encrypted, with the inbox's login where the person lets them.
+    ...(codecEndpoint === undefined || headless ? [] : ['--ui-codec-endpoint', codecEndpoint]),
     ...(database === undefined ? [] : ['--db-filename', database, '--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal']),
     ...rates,
     ...Object.entries(searchAttributes).flatMap(([name, type]) => ['--search-attribute', `${name}=${type}`]),
