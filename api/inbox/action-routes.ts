@@ -4,13 +4,13 @@ import type { DecisionProof } from '../../domain/proof.js';
 import type { ActionView } from '../../domain/view.js';
 import { maySee, viewOf } from '../temporal/authorise.js';
 import type { Cookies } from './cookies.js';
-import { decideForm, type DecideForm } from './forms.js';
+import { csrfOf, decideForm, type DecideForm } from './forms.js';
 import { requireOwnForm, sendPage } from './guard.js';
 import { versionOf, type LiveStreams } from './live.js';
 import type { InboxOptions } from './options.js';
 import type { Login } from './login.js';
 import { actionPage } from './pages/action.js';
-import { confirmPage } from './pages/confirm.js';
+import { confirmPage, onwardPage } from './pages/confirm.js';
 import { whyNot } from './pages/decide.js';
 import type { People, SignedInPerson } from './people.js';
 import type { CookieJar } from './session.js';
@@ -77,22 +77,38 @@ export function actionRoutes(
     return sendPage(reply, 200, confirmPage({ frame: who.frame, view: viewOf(view, who.viewer), pending }));
   });
 
-  // Starts a sign-in at the provider, and decides nothing: what comes back does, if it was asked for in this session.
-  app.get<{ Params: { id: string } }>('/actions/:id/confirm/start', async (request, reply) => {
+  // As with the form of a decision: whoever follows the address starts and drops nothing.
+  for (const step of ['start', 'cancel'])
+    app.get<{ Params: { id: string } }>(`/actions/:id/confirm/${step}`, (request, reply) =>
+      reply.redirect(`/inbox/actions/${actionId(request.params.id)}`, 303),
+    );
+
+  // Starts a sign-in at the provider, which may answer at once. Another site must not be able to: it would finish an approval that was left.
+  app.post<{ Params: { id: string } }>('/actions/:id/confirm/start', async (request, reply) => {
     const who = await people.need(request);
+    requireOwnForm(request, ownOrigin, who.session.csrf, csrfOf(request.body));
     const id = actionId(request.params.id);
     const pending = approvals.get(who, id);
     if (pending === undefined) return reply.redirect(`/inbox/actions/${id}`, 303);
-    const signInFor = { nonce: pending.challenge, mfa: pending.assurance !== 'login', purpose: { kind: 'decision', actionId: id } } as const;
-    const { url, attempt } = await login.start(`/inbox/actions/${id}`, false, signInFor);
+    const purpose = { kind: 'decision', actionId: id, decisionId: pending.decisionId } as const;
+    const { url, attempt } = await login.start(`/inbox/actions/${id}`, false, { nonce: pending.challenge, mfa: pending.assurance !== 'login', purpose });
     cookies.write(reply, 'login', await jar.sealLogin(attempt), 600);
-    return reply.redirect(url.href, 303);
+    // Not a redirect: browsers hold every address that a form's redirects go through against form-action, and providers pass people on to others.
+    return sendPage(reply.header('refresh', `0;url=${url.href}`), 200, onwardPage(who.frame, url.href));
+  });
+
+  app.post<{ Params: { id: string } }>('/actions/:id/confirm/cancel', async (request, reply) => {
+    const who = await people.need(request);
+    requireOwnForm(request, ownOrigin, who.session.csrf, csrfOf(request.body));
+    const id = actionId(request.params.id);
+    approvals.drop(who, id);
+    return reply.redirect(`/inbox/actions/${id}`, 303);
   });
 
   const signedInFor: SignedInFor = async (request, reply, purpose, { personId, idToken }) => {
     const who = await people.need(request);
     const id = actionId(purpose.actionId);
-    const pending = approvals.take(who, id);
+    const pending = approvals.take(who, id, purpose.decisionId);
     if (personId !== who.person.id)
       throw new CountersignError('assurance-too-low', 'Somebody else signed in than the person whose decision this is, so nothing was decided.');
     const shown = await actions.view(id, who.viewer);

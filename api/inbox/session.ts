@@ -23,7 +23,7 @@ export type LoginAttempt = {
   readonly verifier: string;
   readonly returnTo: string;
   /** What the sign-in is for, when it starts no session. */
-  readonly purpose?: { readonly kind: 'decision'; readonly actionId: string };
+  readonly purpose?: { readonly kind: 'decision'; readonly actionId: string; readonly decisionId: string };
 };
 
 /** What the page after a decision tells, once. */

@@ -63,12 +63,18 @@ export class PendingApprovals {
     return pending === undefined || pending.untilMs <= this.now().getTime() || pending.personId !== who.person.id ? undefined : pending;
   }
 
-  /** The same, and it waits no longer. Throws `decision-expired` when there is none. */
-  take(who: SignedInPerson, actionId: string): PendingApproval {
+  /** The same, and it waits no longer. Throws `decision-expired` when there is none, or another than the sign-in was started for. */
+  take(who: SignedInPerson, actionId: string, decisionId: string): PendingApproval {
     const pending = this.get(who, actionId);
-    if (pending === undefined) throw new CountersignError('decision-expired', 'This sign-in took too long, or it was not asked for here.');
-    this.kept.delete(keyOf(who.session, actionId));
+    if (pending === undefined || pending.decisionId !== decisionId)
+      throw new CountersignError('decision-expired', 'This sign-in took too long, or it was not asked for here.');
+    this.drop(who, actionId);
     return pending;
+  }
+
+  /** Forgets what this session asked to approve: a sign-in that was started for it decides nothing. */
+  drop(who: SignedInPerson, actionId: string): void {
+    this.kept.delete(keyOf(who.session, actionId));
   }
 }
 

@@ -4,12 +4,13 @@ import type { ActionView } from '../../../domain/view.js';
 import { shown } from '../shown.js';
 import type { PendingApproval } from '../step-up.js';
 import { layout, type Frame } from './layout.js';
+import { messagePage } from './message.js';
 import { assuranceWords } from './words.js';
 
 /** The last page before the sign-in that approves. */
 export function confirmPage({ frame, view, pending }: { readonly frame: Frame; readonly view: ActionView; readonly pending: PendingApproval }): string {
   const here = `/inbox/actions/${view.id}`;
-  const main = html`<p class="crumb"><a href="${here}">Back, nothing is decided yet</a></p>
+  const main = html`<p class="crumb"><a href="${here}">Back without a decision</a></p>
     <section class="message">
       <h1>Sign in to approve</h1>
       <p>
@@ -22,7 +23,26 @@ export function confirmPage({ frame, view, pending }: { readonly frame: Frame; r
       </p>
       <p class="matching">Matching code <strong>${matchingCode(view.digest)}</strong></p>
       <p class="muted">The same code stands on the card and on the page of the action. If it differs, stop.</p>
-      <p class="ways"><a class="button primary" href="${here}/confirm/start">Sign in and approve</a> <a class="button plain" href="${here}">Cancel</a></p>
+      <div class="ways">
+        !${button(frame, `${here}/confirm/start`, 'primary', 'Sign in and approve')} !${button(frame, `${here}/confirm/cancel`, 'plain', 'Cancel')}
+      </div>
+      <p class="muted fine">
+        Cancel drops this approval. Whoever only leaves the page has decided nothing either; the approval can be completed from this page, in this session, for
+        ten minutes.
+      </p>
     </section>`;
   return layout({ title: 'Sign in to approve', frame, main });
+}
+
+/** Shown for the moment before the browser goes to the provider. */
+export function onwardPage(frame: Frame, href: string): string {
+  const text = 'Your browser goes on by itself. Nothing is decided before you have signed in.';
+  return messagePage({ title: 'On to your identity provider', text, ways: [{ href, label: 'Go on to sign in', strong: true }], frame });
+}
+
+function button(frame: Frame, action: string, look: 'primary' | 'plain', label: string): string {
+  return html`<form method="post" action="${action}">
+    <input type="hidden" name="csrf" value="${frame.csrf}" />
+    <button class="!${look}" type="submit">${label}</button>
+  </form>`;
 }

@@ -27,7 +27,7 @@ export class Visitor {
     return response;
   }
 
-  /** Follows redirects until there are none. Returns the last answer with its address. */
+  /** Follows redirects, and pages that refresh to another, until there are none. Returns the last answer with its address. */
   async follow(
     target: string,
     init: Parameters<Visitor['ask']>[1] = {},
@@ -35,8 +35,10 @@ export class Visitor {
     let url = new URL(target, this.base);
     let response = await this.ask(url.href, init);
     const trail: string[] = [];
-    for (let hop = 0; hop < 12 && response.status >= 300 && response.status < 400; hop += 1) {
-      url = new URL(response.headers.get('location') ?? '', url);
+    for (let hop = 0; hop < 12; hop += 1) {
+      const next = onward(response);
+      if (next === undefined) break;
+      url = new URL(next, url);
       trail.push(url.href);
       response = await this.ask(url.href);
     }
@@ -49,6 +51,12 @@ export class Visitor {
     const { response, url } = await this.follow(provider.url.href, { form: { person: subject } });
     return { response, url, page: await response.text() };
   }
+}
+
+/** Where a browser goes on by itself from an answer. */
+export function onward(response: Response): string | undefined {
+  if (response.status >= 300 && response.status < 400) return response.headers.get('location') ?? '';
+  return /^0;url=(.+)$/.exec(response.headers.get('refresh') ?? '')?.[1];
 }
 
 /** The value of a hidden field of a page. */

@@ -37,8 +37,11 @@ describe('an approval that needs a second factor, with every process running', (
     const code = await page.locator('.matching').first().textContent();
     await page.getByRole('button', { name: 'Review and sign in to approve' }).click();
     await page.getByRole('heading', { name: 'Sign in to approve' }).waitFor();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByRole('button', { name: 'Review and sign in to approve' }).click();
+    await page.getByRole('heading', { name: 'Sign in to approve' }).waitFor();
     expect(await page.locator('.matching').textContent()).toContain(code ?? 'no code');
-    await page.getByRole('link', { name: 'Sign in and approve' }).click();
+    await page.getByRole('button', { name: 'Sign in and approve' }).click();
     await page.getByRole('heading', { name: 'Second factor of Alice' }).waitFor();
     await page.getByRole('button', { name: 'Pretend the second factor' }).click();
     // The answer waits for the worker, which may be busy.
