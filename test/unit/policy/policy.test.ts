@@ -83,6 +83,36 @@ describe('what policy answers', () => {
     ).toMatchObject({ outcome: 'deny', policies: ['f'] }));
 });
 
+describe('the sample policies', () => {
+  const bundle = loadPolicies(sample);
+  const samplePlan = async (change: Partial<ActionRequest>, people: Directory = directory) => {
+    const connectors = new Map([[definition.name, definition]]);
+    return (
+      await makePlan(
+        { bundle: () => bundle, directory: people, connectors, timeZone: 'Etc/UTC', environment: 'development' },
+        makeRequest(change),
+        new Date(startMs),
+      )
+    ).plan;
+  };
+  it.each([
+    ['exported', { columns: ['id', 'notes'], limit: 5 }],
+    ['filtered by', { columns: ['id'], limit: 5, filter: [{ column: 'notes', op: 'is-null' }] }],
+    ['sorted by', { columns: ['id'], limit: 5, order_by: [{ column: 'notes' }] }],
+  ])('ask for a second factor where notes are %s', async (_name, parameters) =>
+    expect(await samplePlan({ parameters })).toMatchObject({
+      outcome: 'review',
+      policies: ['notes-ask-for-a-second-factor'],
+      stages: [{ route: 'data-owner-mfa', assurance: 'mfa' }],
+    }),
+  );
+  it('ask the owner alone where notes play no part', async () =>
+    expect(await samplePlan({ parameters: { columns: ['id'], limit: 5, filter: [{ column: 'country', op: 'eq', value: 'PT' }] } })).toMatchObject({
+      policies: ['customer-data-asks-its-owner'],
+      stages: [{ route: 'data-owner', assurance: 'chat' }],
+    }));
+});
+
 describe('plans that nobody can pass are denials', () => {
   const with_ = (approvers: string, more = '') => `routes:\n  one:\n    stages: [{ name: One, approvers: ${approvers}, expires_in: 1h${more} }]\n`;
   it.each([
