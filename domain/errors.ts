@@ -36,7 +36,7 @@ export const errorCodes = {
     title: 'The parameters are too long to be shown to people in full',
     remedy: 'Ask for less at once: nobody may approve what they cannot see.',
   },
-  'duration-unsupported': { status: 422, title: 'This action cannot be time-boxed', remedy: 'Leave out duration, or use a connector that can revoke.' },
+  'duration-unsupported': { status: 422, title: 'This action cannot be time-boxed', remedy: 'Leave out duration; nothing is taken back by itself yet.' },
   'denied-by-policy': { status: 403, title: 'Policy denies this action', remedy: 'Do not retry; ask the policy owners if this should be possible.' },
   'action-rejected': {
     status: 403,

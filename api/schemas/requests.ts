@@ -17,7 +17,10 @@ export const SubmitBody = Type.Object(
       Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$', description: 'Directory id of the person you act for; they cannot approve' }),
     ),
     duration: Type.Optional(
-      Type.String({ pattern: '^P(?=[^T]|T\\d)(\\d{1,3}D)?(T(\\d{1,4}H)?(\\d{1,5}M)?(\\d{1,7}S)?)?$', description: 'ISO 8601, at most 90 days, e.g. PT8H' }),
+      Type.String({
+        pattern: '^P(?=[^T]|T\\d)(\\d{1,3}D)?(T(\\d{1,4}H)?(\\d{1,5}M)?(\\d{1,7}S)?)?$',
+        description: 'ISO 8601, e.g. PT8H; always refused, since nothing is revoked by itself yet',
+      }),
     ),
   },
   strict,

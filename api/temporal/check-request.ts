@@ -9,8 +9,6 @@ import type { Principal } from '../../domain/principal.js';
 import type { ActionRequest } from '../../domain/request.js';
 import type { Delegation, SubmitBody } from '../actions.js';
 
-const maxDurationMs = 90 * 86_400_000;
-
 /** Turns what callers ask for into requests that fit their connector, or refuses them. */
 export type RequestChecker = (principal: Principal, body: SubmitBody, idempotencyKey: string, now: Date, delegation?: Delegation) => Promise<ActionRequest>;
 
@@ -29,7 +27,8 @@ export function createRequestChecker(connectors: readonly ConnectorDefinition[],
     if (!definition.resourceTypes.includes(body.resource.type))
       throw new CountersignError('parameters-invalid', `resource/type must be one of: ${definition.resourceTypes.join(', ')}.`);
     requireValid(connector.validate, body.parameters);
-    const durationMs = body.duration === undefined ? undefined : parseDuration(body.duration, definition);
+    // Nothing takes an execution back yet: who approves must not be told of an end that will not come.
+    if (body.duration !== undefined) throw new CountersignError('duration-unsupported');
     if (body.on_behalf_of !== undefined && !(await mayActFor(directory, principal, body.on_behalf_of, delegation)))
       throw new CountersignError('not-permitted', 'body/on_behalf_of names nobody for whom this caller may act.');
     const onBehalfOf = delegation?.onBehalfOf ?? body.on_behalf_of;
@@ -44,7 +43,6 @@ export function createRequestChecker(connectors: readonly ConnectorDefinition[],
       requester: principal,
       ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
       ...(delegation === undefined || delegation.via.length === 0 ? {} : { via: delegation.via }),
-      ...(durationMs === undefined ? {} : { durationMs }),
       requestedAt: now.toISOString(),
       bodyDigest: digestJson(body),
     };
@@ -70,12 +68,4 @@ function explain(error: ErrorObject | undefined): string {
   if (typeof extra === 'string') return `${place} has a member that is not known: ${JSON.stringify(extra.slice(0, 64))}.`;
   const allowed = error?.params['allowedValues'] as unknown;
   return `${place} ${error?.message ?? 'is not valid'}${Array.isArray(allowed) ? `: ${allowed.join(', ')}` : ''}.`;
-}
-
-function parseDuration(text: string, definition: ConnectorDefinition): number {
-  if (!definition.revocable) throw new CountersignError('duration-unsupported');
-  const [, days = 0, hours = 0, minutes = 0, seconds = 0] = /^P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?$/.exec(text) ?? [];
-  const ms = (((Number(days) * 24 + Number(hours)) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1_000;
-  if (ms <= 0 || ms > maxDurationMs) throw new CountersignError('request-malformed', 'body/duration must be more than nothing and at most 90 days.');
-  return ms;
 }
