@@ -1,6 +1,6 @@
 import { displayFields } from '../domain/display.js';
 import { CountersignError } from '../domain/errors.js';
-import { verifyRequest } from '../domain/grant.js';
+import { isBeforeRequest, verifyRequest } from '../domain/grant.js';
 import { planDigest, recheck, type Plan } from '../domain/plan.js';
 import { actionDigest, requestDigest, type ActionRequest } from '../domain/request.js';
 import { sign } from '../domain/signing.js';
@@ -23,7 +23,7 @@ export function open(deps: WorkerDeps): WorkerActivities['open'] {
     const forged = await verifyRequest(request, signedRequest, deps.trusted);
     const refusal = forged === undefined ? undefined : ({ code: 'request-unsigned', detail: `The request was not accepted by the api: ${forged}.` } as const);
     const fields = definition === undefined ? [] : displayFields(definition, request.parameters);
-    const planned = await makePlan(deps, request, new Date(nowMs), refusal ?? refuseUnseen(fields));
+    const planned = await makePlan(deps, request, new Date(nowMs), refusal ?? refuseTime(request, nowMs) ?? refuseUnseen(fields));
     const opened = await signedPlan(deps, request, planned.plan);
     const { owner, onBehalfOf } = planned;
     const result: OpenResult = {
@@ -71,6 +71,13 @@ export function open(deps: WorkerDeps): WorkerActivities['open'] {
   };
 }
 
+/** The time comes from Temporal. Set back, it would let escalations come at once. */
+function refuseTime(request: ActionRequest, nowMs: number): Refusal | undefined {
+  return isBeforeRequest(request, nowMs)
+    ? { code: 'request-unsigned', detail: 'The engine says that it is earlier than when the api took the request.' }
+    : undefined;
+}
+
 /** Nobody may approve what did not fit to be shown. */
 function refuseUnseen(fields: readonly DisplayField[]): Refusal | undefined {
   return fields.some((field) => field.truncated)
@@ -81,7 +88,7 @@ function refuseUnseen(fields: readonly DisplayField[]): Refusal | undefined {
 /** Evaluates policy again, for the moment of execution. The stricter of the two plans counts. */
 export async function reevaluate(deps: WorkerDeps, input: Pick<JudgeInput, 'request' | 'round' | 'nowMs'> & { readonly plan: Plan }): Promise<Reevaluation> {
   const { request, plan, round, nowMs } = input;
-  const again = await makePlan(deps, request, new Date(nowMs));
+  const again = await makePlan(deps, request, new Date(nowMs), refuseTime(request, nowMs));
   const verdict = recheck(plan, again.plan);
   if (verdict.kind === 'proceed') return { verdict: 'proceed' };
   const opened = await signedPlan(deps, request, verdict.plan);

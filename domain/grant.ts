@@ -87,6 +87,12 @@ export async function verifyRequest(request: ActionRequest, signedRequest: strin
   return undefined;
 }
 
+/** True if no honest clock can have shown this time after the request was taken. */
+export function isBeforeRequest(request: ActionRequest, ms: number): boolean {
+  // What is no time compares as false, and must not pass.
+  return !(ms >= Date.parse(request.requestedAt) - clockSkewMs);
+}
+
 async function verifyReadable(
   grant: Consent,
   keys: TrustedKeys,
@@ -113,6 +119,8 @@ async function verifyReadable(
     return refused('connector: another definition than requested', 'connector-mismatch');
   if (nowMs >= Date.parse(plan.expiresAt)) return refused('plan: expired', 'grant-expired');
   if (nowMs < Date.parse(plan.evaluatedAt) - clockSkewMs) return refused('plan: from the future');
+  // Stages and their escalations count from the plan: one set back would admit those whose turn comes hours later.
+  if (isBeforeRequest(grant.request, Date.parse(plan.evaluatedAt))) return refused('plan: from before the request');
 
   const digest = actionDigest(grant.request, planDigest(plan), plan.expiresAt);
   switch (plan.outcome) {

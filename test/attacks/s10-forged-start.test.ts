@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { action } from '../../workflows/action.js';
 import { makeKeys, sealRequest } from '../helpers/keys.js';
 import { RecordingConnector } from '../helpers/fakes.js';
-import { Scene } from './attacker.js';
+import { customers, Scene } from './attacker.js';
 
 // The attacker holds Temporal: they can start any workflow with any input, and read what others were started with.
 describe('S10: a workflow started past the api', () => {
@@ -33,6 +33,13 @@ describe('S10: a workflow started past the api', () => {
       expect(opened, name).toMatchObject({ kind: 'opened', body: { result: { plan: { outcome: 'deny', denial: { code: 'request-unsigned' } } } } });
     }
     expect(connector.ran).toEqual([]);
+  });
+
+  it('gains no plan from a clock set back to before the request, so that escalations would come at once', async () => {
+    const { rig } = await scene.start();
+    const request = rig.request(customers);
+    const input = { request, signedRequest: await rig.sealRequest(request), runId: 'attacker', nowMs: Date.now() - 3 * 3_600_000 };
+    expect(await scene.callWorker(rig, 'open', input)).toMatchObject({ plan: { outcome: 'deny', denial: { code: 'request-unsigned' } } });
   });
 
   it('gains nothing from the signature of an action that is over', async () => {

@@ -30,7 +30,7 @@ async function forged(rig: Rig, request: ActionRequest, change: Forgery, by: rea
   if (typeof signed === 'string') throw new TypeError(signed);
   const real = signed.content as unknown as Plan;
   const plan: Plan = { ...real, ...change(real, real.stages[0] as PlanStage) };
-  const seconds = Math.floor(Date.now() / 1000);
+  const seconds = Math.floor(Date.parse(plan.evaluatedAt) / 1000);
   const digest = planDigest(plan);
   const view = { id: request.id, planDigest: digest, digest: actionDigest(request, digest, plan.expiresAt) } as ActionView;
   const decisions = await Promise.all(by.map((person) => rig.decision(view, { by: person, groups: ['g-data-owners', 'g-security'], assurance: 'chat' })));
@@ -85,6 +85,19 @@ describe('S11: the policy key of the worker is stolen', () => {
     await rig.submit(request);
     expect(await scene.callExecutor(rig, await forged(rig, request, () => ({}), ['alice', 'carol']))).toMatchObject({ status: 'succeeded' });
     expect(connector.ran.length).toBe(1);
+  });
+
+  it('a plan set back to before the request, so that later approvers may decide at once, runs nothing', async () => {
+    const { rig, connector } = await scene.start({ policies: strict });
+    const request = rig.request(customers);
+    await rig.submit(request);
+    const earlier = (at: string) => new Date(Date.parse(at) - hour / 2).toISOString();
+    const setBack: Forgery = ({ evaluatedAt, expiresAt }) => ({ evaluatedAt: earlier(evaluatedAt), expiresAt: earlier(expiresAt) });
+    expect(await scene.callExecutor(rig, await forged(rig, request, setBack, ['alice', 'carol']))).toMatchObject({
+      refused: 'grant-invalid',
+      message: expect.stringContaining('plan: from before the request'),
+    });
+    expect(connector.ran).toEqual([]);
   });
 
   it('a plan of an older policy runs nothing', async () => {

@@ -66,6 +66,17 @@ const tampered: Record<string, Case> = {
     plan: { stages: [makeStage({ assurance: 'hardware' as never })] },
     check: 'plan: not the shape of a plan',
   },
+  'plan set back to before the request, so that escalations come at once': {
+    request: { requestedAt: new Date(startMs + 2 * hour).toISOString() },
+    plan: { stages: [escalating] },
+    approvers: [{ by: 'carol', groups: ['g-security'], afterMs: 2 * hour + minute }],
+    afterMs: 3 * hour,
+    check: 'plan: from before the request',
+  },
+  'plan a millisecond earlier than clocks may differ from the request': {
+    request: { requestedAt: new Date(startMs + minute + 1).toISOString() },
+    check: 'plan: from before the request',
+  },
   'plan of another action': { plan: { actionId: 'act_bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb' }, check: 'plan: made for another action' },
   'parameters edited after approval': {
     grant: (grant) => ({ ...grant, request: { ...grant.request, parameters: { ...grant.request.parameters, limit: 5_000_000 } } }),
@@ -346,6 +357,8 @@ describe('times at their very edge', () => {
   });
   const holds: Record<string, Tampering> = {
     'a release exactly a minute before its approval, as clocks may differ': { release: { releasedAt: new Date(startMs + 4 * minute).toISOString() } },
+    'a plan evaluated exactly a minute before the request': { request: { requestedAt: new Date(startMs + minute).toISOString() } },
+    'a plan made anew long after the request': { request: { requestedAt: new Date(startMs - 10 * hour).toISOString() } },
     'a plan evaluated exactly a minute from now': { plan: { outcome: 'allow', stages: [] }, approvers: [], afterMs: -minute },
     'a decision exactly a minute before its plan': { approvers: [{ afterMs: -minute }], afterMs: 0 },
     'a decision exactly a minute from now': { approvers: [{ afterMs: 11 * minute }], afterMs: 10 * minute },
