@@ -1,4 +1,4 @@
-import type { ExecutionOutcome, Fact } from './connector.js';
+import type { ExecutionOutcome, Fact, Preview } from './connector.js';
 import { isJsonObject, type Json } from './json.js';
 
 const maxFacts = 30;
@@ -37,6 +37,13 @@ export function boundOutcome(value: unknown, now: string): ExecutionOutcome {
     default:
       return unreadable(now);
   }
+}
+
+/** What the executor said would happen, as it may be kept and shown; `undefined` when it is no preview. */
+export function boundPreview(value: unknown): Preview | undefined {
+  if (!isJsonObject(value) || !Array.isArray(value['facts']) || !Array.isArray(value['warnings'])) return undefined;
+  const warnings = (value['warnings'] as readonly Json[]).slice(0, maxFacts).map((warning) => text(warning, maxText));
+  return { facts: facts(value['facts']), warnings: warnings.filter((warning) => warning !== '') };
 }
 
 function facts(value: Json | undefined): readonly Fact[] {

@@ -1,6 +1,7 @@
 import { isJsonObject, type JsonObject } from './json.js';
 import type { Cancellation, Decision } from './decision.js';
 import type { Plan } from './plan.js';
+import type { ActionRequest } from './request.js';
 import { assurances, decisionChannels } from './principal.js';
 import type { Release } from './release.js';
 
@@ -27,6 +28,25 @@ function stage(value: unknown): boolean {
     Array.isArray(channels) &&
     Array.isArray(escalations) &&
     escalations.every((step) => isJsonObject(step) && typeof step['afterMs'] === 'number' && approverSet(step['approvers']))
+  );
+}
+
+/** True for what has the members of a request that the engine reads before anybody has verified it. */
+export function isRequest(value: unknown): value is ActionRequest {
+  if (!isJsonObject(value)) return false;
+  const { id, action, connector, resource, parameters, reason, requester, requestedAt, bodyDigest } = value;
+  return (
+    [id, action, reason, bodyDigest].every(text) &&
+    time(requestedAt) &&
+    isJsonObject(connector) &&
+    isJsonObject(parameters) &&
+    isJsonObject(resource) &&
+    text(resource['type']) &&
+    text(resource['id']) &&
+    isJsonObject(requester) &&
+    oneOf(['agent', 'person'], requester['kind']) &&
+    text(requester['id']) &&
+    text(requester['name'])
   );
 }
 

@@ -10,6 +10,7 @@ import {
 } from '@temporalio/workflow';
 import type { ExecutionOutcome } from '../domain/connector.js';
 import { isDecisionProof } from '../domain/proof.js';
+import { isRequest } from '../domain/shapes.js';
 import type { ActionStatus } from '../domain/view.js';
 import { ActionState } from './action-state.js';
 import {
@@ -37,7 +38,11 @@ export type ActionResult = { readonly status: ActionStatus; readonly outcome?: E
  * One sensitive action from request to seal: evaluates policy, asks people, waits for their decision, executes what
  * was approved, and leaves evidence of all of it.
  */
-export async function action({ request, signedRequest }: ActionInput): Promise<ActionResult> {
+export async function action(input: ActionInput | undefined): Promise<ActionResult> {
+  // Whoever reaches Temporal can start this with anything; a task that fails on it would be tried for ever.
+  if (!isRequest(input?.request) || input.request.id !== workflowInfo().workflowId || typeof input.signedRequest !== 'string')
+    throw ApplicationFailure.nonRetryable('This workflow was not started by the api.', 'request-unsigned');
+  const { request, signedRequest } = input;
   const state = new ActionState(request, signedRequest);
   const notices = new Notices(state);
   const decisions = new Decisions(state, notices);

@@ -1,12 +1,17 @@
 import { ActivityFailure, ApplicationFailure, CancellationScope, condition, isCancellation, proxyActivities, TimeoutFailure } from '@temporalio/workflow';
 import type { ExecutionOutcome } from '../domain/connector.js';
 import type { Grant } from '../domain/grant.js';
+import { isJsonObject } from '../domain/json.js';
+import { boundOutcome } from '../domain/outcome.js';
 import type { ActionState } from './action-state.js';
 import { Alarm } from './alarm.js';
 import type { Notices } from './notices.js';
 import { executor } from './proxies.js';
 import { publish } from './publish.js';
 
+const maxReceiptLength = 8_192;
+// What codec/failure-converter.cjs makes of a failure that none of our processes reported.
+const unvouched = 'failure-unvouched';
 // Most actions are over sooner, and then no card and no attribute needs to say that they run.
 const slowAfterMs = 2_000;
 
@@ -18,7 +23,7 @@ export async function execute(state: ActionState, notices: Notices): Promise<Exe
   const running = scope
     .run(() => run(state))
     .then(
-      (result) => (outcome = result),
+      (result) => (outcome = readOutcome(result)),
       (error: unknown) => (outcome = failureToOutcome(error)),
     );
   const settled = () => outcome !== undefined || state.cancelRequested;
@@ -62,6 +67,7 @@ async function run(state: ActionState): Promise<ExecutionOutcome> {
     taskQueue,
   });
   if (!permitted.ok) return permitted.outcome;
+  if (typeof permitted.permit !== 'string') return unclear();
   // The permit is short-lived and good for one use: a second try could not say whether the first had an effect.
   const theirs = proxyActivities<Record<string, (input: { readonly permit: string }) => Promise<ExecutionOutcome>>>({
     taskQueue,
@@ -85,12 +91,20 @@ async function run(state: ActionState): Promise<ExecutionOutcome> {
   );
 }
 
+/** An outcome by its known members: what came through Temporal may be anything. The receipt is verified when the action is sealed. */
+function readOutcome(value: ExecutionOutcome): ExecutionOutcome {
+  const outcome = boundOutcome(value, new Date(Date.now()).toISOString());
+  const receipt: unknown = isJsonObject(value) ? value['receipt'] : undefined;
+  return typeof receipt === 'string' && receipt.length <= maxReceiptLength ? { ...outcome, receipt } : outcome;
+}
+
 /** What a failed activity means for the action. Where it may have begun, the answer is `unknown`, never `failed`. */
 function failureToOutcome(error: unknown): ExecutionOutcome {
   const finishedAt = new Date(Date.now()).toISOString();
   if (isCancellation(error)) return { status: 'cancelled', detail: 'It was stopped before the executor reported an effect.', finishedAt };
   const cause = error instanceof ActivityFailure ? error.cause : error;
-  if (cause instanceof ApplicationFailure && cause.type && cause.nonRetryable) return { status: 'failed', code: cause.type, detail: cause.message, finishedAt };
+  if (cause instanceof ApplicationFailure && cause.type && cause.type !== unvouched && cause.nonRetryable)
+    return { status: 'failed', code: cause.type, detail: cause.message, finishedAt };
   // It was tried until its time was over, and each time the executor said that nothing had begun.
   if (cause instanceof ApplicationFailure && (cause.type === 'directory-unavailable' || cause.type === 'policy-unavailable'))
     return { status: 'failed', code: cause.type, detail: cause.message, finishedAt };

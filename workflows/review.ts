@@ -1,12 +1,15 @@
 import { ActivityFailure, ApplicationFailure, condition } from '@temporalio/workflow';
 import type { PlanStage } from '../domain/plan.js';
 import { assertNever, isErrorCode } from '../domain/errors.js';
+import { boundPreview } from '../domain/outcome.js';
 import type { ActionState } from './action-state.js';
 import { Alarm } from './alarm.js';
 import { approversOf, type Decisions } from './decisions.js';
 import type { Notices } from './notices.js';
 import { executor } from './proxies.js';
 import { describe, publish } from './publish.js';
+
+const noPreview = 'The executor could not say what would happen.';
 
 // What operators read of a timer.
 const dueWords = { ask: 'Find the people of:', remind: 'Remind:', escalate: 'Escalate:', expire: 'Expire:' } as const;
@@ -106,13 +109,14 @@ async function showPreview(state: ActionState): Promise<void> {
       cancellationType: 'TRY_CANCEL',
       retry: { initialInterval: '1 second', maximumAttempts: 3 },
     });
-    state.preview = await look.preview({ request: state.request, signedRequest: state.signedRequest, signedPlan });
-    state.tell(Date.now(), 'previewed', 'The executor said what would happen.');
+    state.preview = boundPreview(await look.preview({ request: state.request, signedRequest: state.signedRequest, signedPlan }));
+    if (state.preview === undefined) state.previewError = noPreview;
+    else state.tell(Date.now(), 'previewed', 'The executor said what would happen.');
   } catch (error) {
     const cause = error instanceof ActivityFailure ? error.cause : undefined;
     // Our own refusals say in a safe sentence what is wrong; anything else stays inside.
     const known = cause instanceof ApplicationFailure && isErrorCode(cause.type) && cause.nonRetryable;
     // Not a denial: whoever asked would learn from it what the target holds, before anybody approved.
-    state.previewError = known ? `As it stands the executor would refuse it: ${cause.message}` : 'The executor could not say what would happen.';
+    state.previewError = known ? `As it stands the executor would refuse it: ${cause.message}` : noPreview;
   }
 }

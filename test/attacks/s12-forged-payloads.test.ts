@@ -8,6 +8,7 @@ import { createViewReader } from '../../api/temporal/views.js';
 import { failureConverterPath } from '../../codec/data-converter.js';
 import { createViewTrust } from '../../domain/trusted-view.js';
 import { testConverter } from '../helpers/encryption.js';
+import { RecordingConnector, succeeded } from '../helpers/fakes.js';
 import { eventually } from '../helpers/rig.js';
 import { attacker, attackerBundle } from './attacker-worker.js';
 import { customers, expectUntouched, grantOf, refusalInEvidence, releaseOf, Scene } from './attacker.js';
@@ -81,6 +82,48 @@ describe('S12: payloads that nobody with a key wrote for this action', () => {
     await expectUntouched(rig, connector, view.id);
     // The same grant, encrypted: what was refused above was its clear form and nothing else.
     expect(await attacker(scene.temporal.address, call)).toMatchObject({ status: 'succeeded' });
+  });
+
+  it.each(['failed', 'completed'] as const)('an execution reported as %s by somebody without a key ends as unknown, whatever they say of it', async (how) => {
+    let finish: () => void = () => undefined;
+    const held = new Promise<void>((resolve) => (finish = resolve));
+    const { rig, connector } = await scene.start({
+      connector: new RecordingConnector(async () => {
+        await held;
+        return succeeded();
+      }),
+    });
+    try {
+      const view = await rig.submit(rig.request(customers));
+      await rig.decide(view);
+      await eventually(() => connector.ran.length === 1);
+      const { events } = await keyless.workflow.getHandle(view.id).fetchHistory();
+      const scheduled = (events ?? []).map((event) => event.activityTaskScheduledEventAttributes).find((each) => each?.activityType?.name === 'execute');
+      const activity = { namespace: 'default', workflowId: view.id, activityId: scheduled?.activityId ?? expect.fail('execute was not scheduled') };
+      const payload = {
+        metadata: { encoding: Buffer.from('json/plain') },
+        data: Buffer.from('{"status":"failed","code":"target-refused","detail":"Run it again."}'),
+      };
+      if (how === 'completed') await connection.workflowService.respondActivityTaskCompletedById({ ...activity, result: { payloads: [payload] } });
+      else
+        await connection.workflowService.respondActivityTaskFailedById({
+          ...activity,
+          failure: { message: 'Run it again.', applicationFailureInfo: { type: 'target-refused', nonRetryable: true } },
+        });
+      const result = await rig.handle(view.id).result();
+      expect(result.status).toBe('unknown');
+      expect(JSON.stringify([result, await rig.view(view.id)])).not.toContain('Run it again.');
+    } finally {
+      finish();
+    }
+  });
+
+  it('a workflow started with anything but a request ends at once and blocks nobody', async () => {
+    const { rig } = await scene.start();
+    for (const args of [[], [{}], [{ request: 7, signedRequest: 'x' }], [{ request: { id: 'another' }, signedRequest: 'x' }]]) {
+      const handle = await keyless.workflow.start('action', { taskQueue: rig.taskQueue, workflowId: `garbage-${randomUUID()}`, args });
+      await expect(rig.client.workflow.getHandle(handle.workflowId).result()).rejects.toMatchObject({ cause: { type: 'request-unsigned' } });
+    }
   });
 
   it('the api takes no view that was made up', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../domain/json.js';
-import { isCancellation, isDecision, isPlan } from '../../../domain/shapes.js';
+import { isCancellation, isDecision, isPlan, isRequest } from '../../../domain/shapes.js';
 import { makePlan, makeRequest, makeStage } from './grant-fixture.js';
 
 const at = '2026-03-02T10:00:00.000Z';
@@ -122,4 +122,17 @@ describe('members that may be left out or be another', () => {
   it('a rejection', () => expect(isDecision(withMember(decision, 'verdict', 'reject'))).toBe(true));
   it('a cancellation by an agent', () => expect(isCancellation(withMember(cancellation, 'by.kind', 'agent'))).toBe(true));
   it.each(['allow', 'deny'])('a plan that says %s', (outcome) => expect(isPlan(withMember(plan, 'outcome', outcome))).toBe(true));
+});
+
+describe('a request before anybody has verified it', () => {
+  it('has every member that the engine reads', () => {
+    const request = makeRequest() as unknown as JsonObject;
+    expect(isRequest(request)).toBe(true);
+    for (const member of ['id', 'action', 'connector', 'resource', 'parameters', 'reason', 'requester', 'requestedAt', 'bodyDigest'])
+      for (const value of [undefined, null, 7, []]) expect(isRequest({ ...request, [member]: value })).toBe(false);
+    expect(isRequest({ ...request, requester: { kind: 'agent', id: 'a' } })).toBe(false);
+    expect(isRequest({ ...request, requester: { kind: 'god', id: 'a', name: 'A' } })).toBe(false);
+    expect(isRequest({ ...request, resource: { type: 'Table' } })).toBe(false);
+    expect(isRequest({ ...request, requestedAt: 'now' })).toBe(false);
+  });
 });
