@@ -113,7 +113,7 @@ async function refuseSettled(deps: WorkerDeps, input: JudgeInput, decision: Deci
   const entries = await deps.evidence.ofAction(input.request.id);
   if (entries.some((entry) => entry.kind === 'closed'))
     return input.closed ?? { code: 'decision-on-final', detail: 'The evidence says that this action is closed.' };
-  if (decision.verdict === 'reject' && isReleased(entries))
+  if (decision.verdict === 'reject' && (await isReleased(entries, input.request.id, deps.trusted)))
     return input.closed ?? { code: 'decision-on-final', detail: 'All approvals were given, and the action was released before; it can still be cancelled.' };
   return undefined;
 }

@@ -4,7 +4,8 @@ import { connectorRef } from '../domain/connector.js';
 import { verifyConsent } from '../domain/grant.js';
 import { planDigest, type Plan } from '../domain/plan.js';
 import type { Release } from '../domain/release.js';
-import { sign } from '../domain/signing.js';
+import { isRelease } from '../domain/shapes.js';
+import { sign, verify, type TrustedKeys } from '../domain/signing.js';
 import type { WorkerDeps } from './deps.js';
 import type { RecordedEntry } from './ports.js';
 import { unwrap } from './record.js';
@@ -51,9 +52,14 @@ export async function release(deps: WorkerDeps, input: JudgeInput, plan: Plan): 
   );
 }
 
-/** True once the approvals of an action were released: a rejection then comes too late. */
-export function isReleased(entries: readonly RecordedEntry[]): boolean {
-  return entries.some((entry) => entry.kind === 'released');
+/** True once the approvals of an action were released: a rejection then comes too late. What the executor would not honour is no release. */
+export async function isReleased(entries: readonly RecordedEntry[], actionId: string, trusted: TrustedKeys): Promise<boolean> {
+  for (const entry of entries) {
+    if (entry.kind !== 'released') continue;
+    const signed = await verify('release', (entry.body as { readonly release?: unknown } | null)?.release, trusted);
+    if (typeof signed !== 'string' && isRelease(signed.content) && signed.content['actionId'] === actionId) return true;
+  }
+  return false;
 }
 
 /** What evidence holds against a release at this position of the log, or against a new one. */

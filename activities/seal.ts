@@ -4,20 +4,13 @@ import { verifyReceipt, type ReceiptVerdict } from '../domain/receipt.js';
 import type { WorkerDeps } from './deps.js';
 import { record } from './record.js';
 import { isForged, type updateCards } from './notify.js';
-import type { OpenedPlan, OpenResult, SealInput, WorkerActivities } from './types.js';
+import type { CloseInput, OpenedPlan, OpenResult, WorkerActivities } from './types.js';
 
 // Long enough for a chat service that answers, short enough not to hold up what waits for the end.
 const cardPatienceMs = 4_000;
 
-/** Appends the entry that closes an action, or the one that says how its execution ended. */
-export function seal(deps: WorkerDeps): WorkerActivities['seal'] {
-  return async (input) => {
-    await sealWith(deps, input);
-  };
-}
-
-/** Appends the entry together with how the receipt of the executor fared, and returns that. */
-async function sealWith(deps: WorkerDeps, { actionId, key, kind, atMs, status, outcome, denial }: SealInput): Promise<ReceiptVerdict | undefined> {
+/** Appends the entry that closes an action together with how the receipt of the executor fared, and returns that. */
+async function seal(deps: WorkerDeps, { actionId, atMs, status, outcome, denial }: CloseInput): Promise<ReceiptVerdict | undefined> {
   const receipt = outcome === undefined ? undefined : await judgeReceipt(deps, actionId, outcome);
   const body = {
     status,
@@ -25,7 +18,8 @@ async function sealWith(deps: WorkerDeps, { actionId, key, kind, atMs, status, o
     ...(receipt === undefined ? {} : { receipt }),
     ...(denial === undefined ? {} : { denial }),
   };
-  const entry = { actionId, key, kind, at: new Date(atMs).toISOString(), body: body as unknown as Json };
+  // Of this kind and no other: a caller that could name it would write a release or a cancellation.
+  const entry = { actionId, key: 'closed', kind: 'closed', at: new Date(atMs).toISOString(), body: body as unknown as Json } as const;
   await record(deps.evidence, entry, (earlier) => (earlier.body as { readonly status?: string }).status === status);
   return receipt;
 }
@@ -51,8 +45,9 @@ async function judgeReceipt(deps: WorkerDeps, actionId: string, outcome: Executi
 
 /** Seals the action, then tries once to bring its cards to their final state; says whether that worked. */
 export function close(deps: WorkerDeps, update: ReturnType<typeof updateCards>): WorkerActivities['close'] {
-  return async ({ view, handles, ...sealed }) => {
-    const receipt = await sealWith(deps, sealed);
+  return async (input) => {
+    const { view, handles } = input;
+    const receipt = await seal(deps, input);
     const doubt = receipt !== undefined && 'code' in receipt ? { doubt: { code: receipt.code, detail: receipt.detail } } : {};
     if (handles.length === 0) return { cards: 'up-to-date', ...doubt };
     try {

@@ -69,19 +69,20 @@ export type ReleaseResult =
 /** How a decision fared, and, if it was the last that was asked for, what comes now. */
 export type Judgement = { readonly record: DecisionRecord; readonly again?: Exclude<Reevaluation, { readonly verdict: 'proceed' }> | ReleaseResult };
 
-/** Closes an action and brings its cards up to date. */
-export type CloseInput = SealInput & { readonly view: SignedState; readonly handles: readonly CardHandle[] };
-
 export type CancelResult = { readonly accepted: true; readonly cancellation: Cancellation } | { readonly accepted: false; readonly refusal: Refusal };
 
-export type SealInput = {
+/** Closes an action and brings its cards up to date. */
+export type CloseInput = {
   readonly actionId: string;
-  readonly key: string;
-  readonly kind: 'executed' | 'closed';
+  /** Not read: what a closing entry is called is not the caller's to say. */
+  readonly key?: 'closed';
+  readonly kind?: 'closed';
   readonly atMs: number;
   readonly status: ActionStatus;
   readonly outcome?: ExecutionOutcome;
   readonly denial?: Refusal;
+  readonly view: SignedState;
+  readonly handles: readonly CardHandle[];
 };
 
 /** The activities of the worker, by name. */
@@ -104,7 +105,6 @@ export type WorkerActivities = {
     readonly dedupeKey: string;
   }): Promise<{ readonly state: 'sent' | 'not-configured'; readonly handles: readonly CardHandle[] }>;
   updateCards(input: { readonly view: SignedState; readonly handles: readonly CardHandle[] }): Promise<void>;
-  seal(input: SealInput): Promise<void>;
   /** Seals, then tries once to bring the cards to their final state. */
   close(input: CloseInput): Promise<{
     readonly cards: 'up-to-date' | 'behind' | 'refused';

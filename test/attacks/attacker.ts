@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { afterAll, afterEach, beforeAll, expect } from 'vitest';
 import type { RecordedEntry } from '../../activities/ports.js';
 import type { WorkerActivities } from '../../activities/types.js';
@@ -57,6 +58,12 @@ export class Scene {
   async callWorker<T>(rig: Rig, activity: keyof WorkerActivities, input: unknown): Promise<T | { readonly refused: string; readonly message: string }> {
     const { attacker } = await import('./attacker-worker.js');
     return attacker<T>(this.temporal.address, { taskQueue: rig.taskQueue, activity, input });
+  }
+
+  /** Calls an activity of the worker as Temporal itself could: it tells the worker which workflow scheduled it, and that can be a lie. */
+  async callWorkerAs<T>(rig: Rig, workflowId: string, activity: keyof WorkerActivities, input: unknown): Promise<T> {
+    const environment = new MockActivityEnvironment({ workflowExecution: { workflowId, runId: randomUUID() } });
+    return environment.run(rig.activities[activity] as (input: unknown) => Promise<T>, input);
   }
 }
 

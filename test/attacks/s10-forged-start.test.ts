@@ -53,7 +53,10 @@ describe('S10: a workflow started past the api', () => {
       taskQueue: rig.taskQueue,
       args: [{ request, signedRequest: await rig.sealRequest(request) }],
     });
-    expect((await handle.result()).status).toBe('error');
+    await expect(handle.result()).rejects.toThrow();
+    expect((await rig.view(handle.workflowId)).status).toBe('error');
+    // Nor does it say a word in the evidence of that action.
+    expect((await rig.evidence.ofAction(request.id)).map((entry) => entry.kind)).toEqual(['opened', 'closed']);
     expect(connector.ran.length).toBe(1);
   });
 });

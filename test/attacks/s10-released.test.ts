@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Judgement } from '../../activities/types.js';
+import type { Judgement, WorkerActivities } from '../../activities/types.js';
 import type { ActionRequest } from '../../domain/request.js';
 import type { ActionView } from '../../domain/view.js';
 import type { Rig } from '../helpers/rig.js';
@@ -31,7 +31,7 @@ describe('S10: approvals are executed only once the worker has released them', (
     };
   }
 
-  const judgeDirectly = (rig: Rig, input: Awaited<ReturnType<typeof judgeInput>>) => scene.callWorker<Judgement>(rig, 'judge', input);
+  const judgeDirectly = (rig: Rig, input: Awaited<ReturnType<typeof judgeInput>>) => scene.callWorkerAs<Judgement>(rig, input.request.id, 'judge', input);
 
   it('an approval that nobody judged is refused, whatever release is presented with it', async () => {
     const { rig, connector } = await scene.start();
@@ -120,19 +120,46 @@ describe('S10: approvals are executed only once the worker has released them', (
     const request = rig.request(customers);
     const view = await rig.submit(request);
     const approval = await judgeInput(rig, request, await rig.decision(view, { by: 'alice' }));
-    const once = (await judgeDirectly(rig, approval)) as Judgement;
+    const once = await judgeDirectly(rig, approval);
     expect(once.again?.verdict).toBe('released');
-    expect(((await judgeDirectly(rig, approval)) as Judgement).again).toEqual(once.again);
+    expect((await judgeDirectly(rig, approval)).again).toEqual(once.again);
     expect(await rig.decide(view, { by: 'bob', verdict: 'reject' })).toMatchObject({ accepted: false, code: 'decision-on-final' });
     expect((await rig.cancel(view.id)).accepted).toBe(true);
     expect((await ended(rig, view.id)).status).toBe('cancelled');
+  });
+
+  it('no activity writes to the evidence of an action from a workflow that is not its own', async () => {
+    const { rig } = await scene.start({ policies: routes });
+    const request = rig.request(customers);
+    const view = await rig.submit(request);
+    const before = await rig.evidence.ofAction(view.id);
+    const signedRequest = await rig.sealRequest(request);
+    const calls: [keyof WorkerActivities, object][] = [
+      ['open', { request, signedRequest, runId: 'another', nowMs: Date.now() }],
+      ['judge', await judgeInput(rig, request, await rig.decision(view))],
+      ['judgeCancellation', { request, signedCancellation: await rig.cancellation(view.id), excluded: [], attempt: 1, nowMs: Date.now() }],
+      ['close', { actionId: view.id, key: 'x', kind: 'released', atMs: Date.now(), status: 'executed', handles: [] }],
+    ];
+    for (const [activity, input] of calls) expect(await scene.callWorker(rig, activity, input), activity).toMatchObject({ refused: 'payload-unreadable' });
+    expect(await rig.evidence.ofAction(view.id)).toEqual(before);
+    // What only looks like a release, wherever it came from, makes no rejection late; and a closing entry is never called anything else.
+    const at = new Date().toISOString();
+    const others = await releaseOf(rig, await rig.submit(rig.request(customers)), []);
+    const unsigned = await releaseOf(rig, view, [], { ...rig.keys.signing.decision, role: 'policy' });
+    for (const [n, release] of [undefined, 'x', others, unsigned].entries())
+      await rig.evidence.append({ actionId: view.id, key: `x${n}`, kind: 'released', at, body: release === undefined ? { status: 'x' } : { release } });
+    expect(await rig.decide(view, { by: 'bob', verdict: 'reject' })).toMatchObject({ accepted: true });
+    expect((await ended(rig, view.id)).status).toBe('rejected');
+    const other = await rig.submit(rig.request(customers));
+    await scene.callWorkerAs(rig, other.id, 'close', { actionId: other.id, key: 'x', kind: 'released', atMs: Date.now(), status: 'executed', handles: [] });
+    expect((await rig.evidence.ofAction(other.id)).at(-1)).toMatchObject({ key: 'closed', kind: 'closed' });
   });
 
   /** Has the worker judge the requester's cancellation without any workflow hearing of it. */
   async function evidenceOfCancellation(rig: Rig, view: ActionView): Promise<void> {
     const other = await rig.cancellation(view.id);
     expect(
-      await scene.callWorker(rig, 'judgeCancellation', {
+      await scene.callWorkerAs(rig, view.id, 'judgeCancellation', {
         request: { ...rig.request(customers), id: view.id },
         signedCancellation: other,
         excluded: [],

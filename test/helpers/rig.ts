@@ -12,6 +12,7 @@ import { createSqliteEvidenceLog } from '../../activities/adapters/evidence/sqli
 import { openGrantStore } from '../../activities/adapters/grant-store-sqlite.js';
 import type { Channel, Connector, EvidenceLog, GrantStore } from '../../activities/ports.js';
 import type { ExecutorPolicy, WorkerDeps } from '../../activities/deps.js';
+import type { WorkerActivities } from '../../activities/types.js';
 import { failureConverterPath } from '../../codec/data-converter.js';
 import { connectorRef, type ConnectorDefinition } from '../../domain/connector.js';
 import { builtinConnectors } from '../../domain/connectors/index.js';
@@ -94,6 +95,8 @@ export class Rig {
     private worker: RunningWorker,
     private readonly startWorker: StartWorker,
     private readonly dispose: () => Promise<void>,
+    /** The activities of the worker, to be called past Temporal. */
+    readonly activities: WorkerActivities,
   ) {}
 
   static async start(options: RigOptions): Promise<Rig> {
@@ -199,6 +202,7 @@ export class Rig {
         await connection.close();
         rmSync(folder, { recursive: true, force: true });
       },
+      activities,
     );
   }
 
