@@ -68,7 +68,8 @@ export function judge(deps: WorkerDeps): WorkerActivities['judge'] {
       },
       (earlier) => sameRecord((earlier.body as unknown as { readonly record: DecisionRecord }).record, record),
     );
-    const judged = (entry.body as unknown as { readonly record: DecisionRecord }).record;
+    // The round is the caller's word; which plan a decision was made under is in its digest.
+    const judged = { ...(entry.body as unknown as { readonly record: DecisionRecord }).record, round: input.round };
     if (!judged.accepted || judged.decision?.verdict !== 'approve' || !input.completes || plan === undefined) return { record: judged };
     const again = await reevaluate(deps, { ...input, plan });
     return { record: judged, again: again.verdict === 'proceed' ? await release(deps, input, plan) : again };
@@ -86,7 +87,7 @@ async function planInForce(deps: WorkerDeps, { request, signedPlan }: JudgeInput
 function sameRecord(earlier: DecisionRecord, now: DecisionRecord): boolean {
   // A rejection that counted once counts, in whatever order a task that is done over meets it.
   if (earlier.accepted && earlier.decision?.verdict === 'reject') return true;
-  return earlier.accepted === now.accepted && earlier.refusal?.code === now.refusal?.code && earlier.stage === now.stage && earlier.round === now.round;
+  return earlier.accepted === now.accepted && earlier.refusal?.code === now.refusal?.code && earlier.stage === now.stage;
 }
 
 /** Refuses to judge, and so to sign a new plan for, a request that the api never took. */
@@ -163,7 +164,7 @@ export function judgeCancellation(deps: WorkerDeps): WorkerActivities['judgeCanc
       deps.evidence,
       {
         actionId: request.id,
-        key: `cancellation:${digestText(signedCancellation)}:${attempt}`,
+        key: `cancellation:${digestText(signedCancellation)}${result.accepted ? '' : `:${attempt}`}`,
         kind: result.accepted ? 'cancelled' : 'refused',
         at,
         body: { result, signedCancellation },

@@ -6,6 +6,7 @@ import { actionDigest, requestDigest, type ActionRequest } from '../domain/reque
 import { sign } from '../domain/signing.js';
 import { makePlan } from '../policy/plan.js';
 import { findApprovers } from './find-approvers.js';
+import { requireRoom } from './record.js';
 import type { Refusal } from '../domain/separation.js';
 import type { DisplayField } from '../domain/view.js';
 import type { WorkerDeps } from './deps.js';
@@ -57,6 +58,7 @@ export function open(deps: WorkerDeps): WorkerActivities['open'] {
     const recorded = entry.body as unknown as typeof body;
     if (recorded.runId !== runId || recorded.requestDigest !== body.requestDigest) {
       // Only one who reaches Temporal past us can start an id again; that they tried is evidence.
+      await requireRoom(deps.evidence, request.id, 'refused');
       const refusal = { code: 'grant-consumed', detail: 'Another run tried to open this action again.' } as const;
       await deps.evidence.append({
         actionId: request.id,
@@ -91,6 +93,7 @@ export async function reevaluate(deps: WorkerDeps, input: Pick<JudgeInput, 'requ
   const again = await makePlan(deps, request, new Date(nowMs), refuseTime(request, nowMs));
   const verdict = recheck(plan, again.plan);
   if (verdict.kind === 'proceed') return { verdict: 'proceed' };
+  await requireRoom(deps.evidence, request.id, 'replanned');
   const opened = await signedPlan(deps, request, verdict.plan);
   const entry = await deps.evidence.append({
     actionId: request.id,

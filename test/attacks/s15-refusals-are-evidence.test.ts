@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { customers, forgeSignal, Scene } from './attacker.js';
+import { decideUpdate } from '../../workflows/contract.js';
+import { customers, forgeSignal, planOf, Scene } from './attacker.js';
 import { eventually } from '../helpers/rig.js';
 
 describe('S15: refusals are evidence', () => {
@@ -32,5 +33,30 @@ describe('S15: refusals are evidence', () => {
     expect((await rig.handle(view.id).result()).status).toBe('executed');
     expect((await rig.view(view.id)).decisions.length).toBeLessThanOrEqual(21);
     expect((await rig.evidence.ofAction(view.id)).filter((entry) => entry.kind === 'refused').length).toBe(20);
+  });
+
+  it('refusals and judgements of a true decision, made up past the workflow, cannot keep it from being recorded', async () => {
+    const { rig } = await scene.start();
+    const request = rig.request(customers);
+    const view = await rig.submit(request);
+    const decision = await rig.decision(view);
+    const input = { request, signedRequest: await rig.sealRequest(request), signedDecision: decision, signedPlan: await planOf(rig, view.id) };
+    const rest = { approvals: [], level: 0, counted: [], usedDecisionIds: [], completes: false, nowMs: Date.now() };
+    const outcomes = [];
+    for (let n = 1; n <= 45; n += 1) {
+      const forged = { ...input, ...rest, stage: n % 2 === 0 ? 0 : 100 + n, round: 1_000 + n, attempt: n };
+      const outcome = await scene.callWorkerAs<object>(rig, view.id, 'judge', forged).catch((error: unknown) => (error as { readonly type?: string }).type);
+      outcomes.push(typeof outcome === 'object' ? 'judged' : outcome);
+    }
+    expect(new Set(outcomes)).toEqual(new Set(['judged', 'rate-limited']));
+    const entries = (await rig.evidence.ofAction(view.id)).filter((entry) => entry.key.startsWith('decision:'));
+    expect(entries.length).toBeLessThanOrEqual(21);
+    const late = await rig.submit(rig.request(customers));
+    const honest = await rig.decision(late);
+    const of = { ...input, request: rig.request({ ...customers, id: late.id }), signedDecision: honest, ...rest, round: 1 };
+    for (let n = 1; n <= 25; n += 1)
+      await scene.callWorkerAs(rig, late.id, 'judge', { ...of, stage: n, attempt: n, closed: { code: `x${n}`, detail: '' } }).catch(() => undefined);
+    expect(await rig.handle(late.id).executeUpdate(decideUpdate, { args: [{ decision: honest, by: 'alice' }] })).toMatchObject({ accepted: true });
+    expect((await rig.handle(late.id).result()).status).toBe('executed');
   });
 });
