@@ -91,7 +91,7 @@ async function involved(
   readonly owner?: DirectoryPerson;
   readonly beneficiary?: DirectoryPerson;
   readonly requester?: DirectoryPerson;
-  /** Those through whose hands a delegation went. */
+  /** Those through whose hands a delegation went, and those for whom an agent may be asking without saying so. */
   readonly others: readonly string[];
 }> {
   const beneficiary =
@@ -101,7 +101,9 @@ async function involved(
   if (request.requester.kind === 'person') return { requester: await knownPerson(directory, request.requester.id, 'The requester'), ...on };
   const agent = await directory.agent(request.requester.id);
   if (agent === undefined || !agent.active) throw new CountersignError('principal-unknown', 'The agent is not in the directory or not active.');
-  return { owner: await knownPerson(directory, agent.owner, "The agent's owner"), ...on };
+  const owner = await knownPerson(directory, agent.owner, "The agent's owner");
+  // An agent that leaves out for whom it asks must not win an approver by it.
+  return { ...on, owner, others: request.onBehalfOf === undefined ? [...others, ...(agent.actsFor ?? [])] : others };
 }
 
 /** The human who answers for one actor: the owner of an agent as the directory has them now, or the person. */

@@ -145,6 +145,22 @@ describe('plans that nobody can pass are denials', () => {
     for (const via of [[{ ...bot, id: 'ghost-bot' }], [{ ...carol, id: 'ghost' }]])
       expect(await plan(permit('p'), { via })).toMatchObject({ outcome: 'deny', denial: { code: 'principal-unknown' } });
   });
+  it('everybody for whom the agent may act is excluded, unless it says for whom it asks', async () => {
+    const desk: Directory = {
+      ...directory,
+      agent: async (id) => {
+        const found = await directory.agent(id);
+        return found === undefined ? undefined : { ...found, actsFor: ['bob', 'alice'] };
+      },
+    };
+    expect(await plan(permit('p', 'one'), {}, goodRoutes, desk)).toMatchObject({
+      outcome: 'deny',
+      denial: { code: 'route-unsatisfiable' },
+      excluded: ['alice', 'bob', 'dave'],
+    });
+    expect(await plan(permit('p', 'two'), {}, goodRoutes, desk)).toMatchObject({ outcome: 'review', excluded: ['alice', 'bob', 'dave'] });
+    expect(await plan(permit('p', 'one'), { onBehalfOf: 'bob' }, goodRoutes, desk)).toMatchObject({ outcome: 'review', excluded: ['bob', 'dave'] });
+  });
   it('owner, requester and beneficiary are excluded', async () =>
     expect((await plan(permit('p', 'one'), { onBehalfOf: 'bob' })).excluded).toEqual(['bob', 'dave']));
 });
