@@ -5,6 +5,7 @@ import { CountersignError } from './errors.js';
 import { verifyRequest } from './grant.js';
 import { isJsonObject } from './json.js';
 import { planDigest, type Plan } from './plan.js';
+import type { Principal } from './principal.js';
 import { actionDigest, requestDigest, type ActionRequest } from './request.js';
 import { involvedIn } from './separation.js';
 import { isPlan } from './shapes.js';
@@ -54,6 +55,7 @@ export function createViewTrust({ connectors, trusted, nameOf }: ViewTrustDeps):
         ...planMembers(parts),
         ...(owner === undefined ? {} : { owner }),
         ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
+        ...(request.via === undefined || request.via.length === 0 ? {} : { via: request.via.map(shownActor) }),
       };
     },
   };
@@ -87,12 +89,16 @@ function requestMembers(request: ActionRequest, definition: ConnectorDefinition 
     title: definition?.title ?? request.action,
     connector: request.connector,
     resource: request.resource,
-    requester: { kind: requester.kind, id: requester.id, name: requester.name },
+    requester: shownActor(requester),
     reason: request.reason,
     fields: displayFields(definition ?? { parameters: {} }, request.parameters),
     bodyDigest: request.bodyDigest,
     requestedAt: request.requestedAt,
   };
+}
+
+function shownActor({ kind, id, name }: Principal): ActionView['requester'] {
+  return { kind, id, name };
 }
 
 function planMembers({ request, plan }: TrustedParts) {
@@ -122,8 +128,8 @@ function viewState({ request, plan }: TrustedParts, value: unknown): ViewState {
   // A state need not say what it is about; one that does must not say something else.
   if ((digest !== undefined && digest !== (plan?.actionDigest ?? 'sha256:')) || (claimed !== undefined && claimed !== (plan?.digest ?? 'sha256:')))
     throw forged('its digest is not that of what was signed');
-  // Owner and beneficiary are left out here, since a request may have none to put in their place.
-  const { stage: said, deadlineAt, owner: _owner, onBehalfOf: _onBehalfOf, ...rest } = value as unknown as ActionView;
+  // Owner, beneficiary and those who passed it on are left out here, since a request may have none to put in their place.
+  const { stage: said, deadlineAt, owner: _owner, onBehalfOf: _onBehalfOf, via: _via, ...rest } = value as unknown as ActionView;
   const { status } = rest;
   if (plan === undefined && status !== 'evaluating' && status !== 'error' && status !== 'cancelled') throw forged(`it is ${status} without a plan`);
   if (plan?.content.outcome === 'deny' && status !== 'denied' && status !== 'error') throw forged(`policy denied it, yet it is ${status}`);

@@ -80,6 +80,8 @@ export type ActionView = {
   readonly requester: { readonly kind: 'agent' | 'person'; readonly id: string; readonly name: string };
   readonly owner?: PersonRef;
   readonly onBehalfOf?: PersonRef;
+  /** Through whose hands the delegation went, as the token lists them; absent when through nobody's. */
+  readonly via?: readonly ActionView['requester'][];
   /** The requester's own words; label and escape them. */
   readonly reason: string;
   readonly fields: readonly DisplayField[];
@@ -140,6 +142,7 @@ type Told =
   | 'requester'
   | 'owner'
   | 'onBehalfOf'
+  | 'via'
   | 'reason'
   | 'fields'
   | 'risk'

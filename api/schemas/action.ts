@@ -45,6 +45,8 @@ const Outcome = object({
   receipt: Type.Optional(Type.String({ description: "The executor's signature over this outcome, a compact JWS; absent where it vouches for none" })),
 });
 
+const Actor = object({ kind: Type.Enum(['agent', 'person']), id: Type.String(), name: Type.String() });
+
 const Stage = object({
   index: Type.Integer(),
   count: Type.Integer(),
@@ -65,9 +67,10 @@ export const Action = Type.Object(
     title: Type.String(),
     connector: object({ name: Type.String(), version: Type.String(), digest: Digest }),
     resource: object({ type: Type.String(), id: Type.String() }),
-    requester: object({ kind: Type.Enum(['agent', 'person']), id: Type.String(), name: Type.String() }),
+    requester: Actor,
     owner: Type.Optional(Person),
     on_behalf_of: Type.Optional(Person),
+    via: Type.Optional(Type.Array(Actor, { description: 'Through whose hands the delegation went' })),
     reason: Type.String({ description: "The requester's own words; untrusted text" }),
     fields: Type.Array(
       object({
@@ -126,6 +129,7 @@ export function toWire(whole: ActionView, viewer: Viewer, publicUrl: string): Wi
     requester: view.requester,
     owner: view.owner,
     on_behalf_of: view.onBehalfOf,
+    via: view.via,
     reason: view.reason,
     fields: view.fields,
     preview: view.preview,

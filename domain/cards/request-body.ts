@@ -25,6 +25,7 @@ export function requestBody(
       ['Requested by', `${person(view.requester.name)} (${view.requester.kind})`],
       ...(view.owner === undefined ? [] : [['Owner', person(view.owner.name)] as const]),
       ...(view.onBehalfOf === undefined ? [] : [['On behalf of', person(view.onBehalfOf.name)] as const]),
+      ...(view.via === undefined ? [] : [['Passed on by', view.via.map(({ name, kind }) => `${person(name)} (${kind})`).join(', ')] as const]),
     ]),
     ...parameters(view.fields, limits, show, omissions),
     ...(shared ? withheldPreview(view, omissions) : preview(view, limits, show, omissions)),

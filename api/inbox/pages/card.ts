@@ -10,7 +10,7 @@ import { endWords, riskWords, statusWords } from './words.js';
 
 /** Who asks, for whom. */
 export function asked(view: ActionView): string {
-  const { requester, owner, onBehalfOf } = view;
+  const { requester, owner, onBehalfOf, via } = view;
   return html`<section class="card">
     <h2>Who asks</h2>
     <dl>
@@ -32,6 +32,14 @@ export function asked(view: ActionView): string {
           : html`<div>
               <dt>On behalf of</dt>
               <dd>${shown(onBehalfOf.name)} <code class="id">${shown(onBehalfOf.id)}</code></dd>
+            </div>`
+      }
+      !${
+        via === undefined
+          ? ''
+          : html`<div>
+              <dt>Passed on by</dt>
+              <dd>!${via.map(({ name, kind, id }) => html`${shown(name)} <span class="tag">${kind}</span> <code class="id">${shown(id)}</code> `)}</dd>
             </div>`
       }
     </dl>

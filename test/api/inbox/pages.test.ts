@@ -40,7 +40,15 @@ function poisoned(): ActionView {
     if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, walk(item, name)]));
     return value;
   };
-  const view = walk({ ...pendingExport(), previewError: 'no answer', channels: [{ kind: 'teams', state: 'failing' }] }, '') as ActionView;
+  const view = walk(
+    {
+      ...pendingExport(),
+      via: [{ kind: 'agent', id: 'desk-bot', name: 'Desk bot' }],
+      previewError: 'no answer',
+      channels: [{ kind: 'teams', state: 'failing' }],
+    },
+    '',
+  ) as ActionView;
   return {
     ...view,
     id: 'act_poisoned',
@@ -107,8 +115,12 @@ describe('pages', () => {
   });
 
   it('show an action whole: who asks, what, why, risk, policy, stage and fingerprint', async () => {
+    rig.actions.put(pendingExport({ via: [{ kind: 'agent', id: 'desk-bot', name: 'Desk bot' }] }));
     const page = await (await alice.ask('/inbox/actions/act_exportpending')).text();
+    rig.actions.put(pendingExport());
     for (const text of [
+      'Passed on by',
+      'Desk bot',
       'Churn analyst',
       'Dave Diallo',
       'Erin Eklund',

@@ -30,6 +30,16 @@ describe('adaptiveCard', () => {
     expect(actionsOf(card)[1]?.data).toEqual({ actionId, digest, verb: 'reject' });
   });
 
+  it('names those through whose hands a delegation went', () => {
+    const via = [
+      { kind: 'agent', id: 'release-bot', name: 'Release bot' },
+      { kind: 'person', id: 'carol', name: 'Carol **Chen**' },
+    ] as const;
+    const text = JSON.stringify(adaptiveCard(sampleView({ via }), options)).replaceAll('\\', '');
+    expect(text).toContain('"Passed on by","value":"Release bot (agent), Carol **Chen** (person)"');
+    expect(JSON.stringify(adaptiveCard(sampleView(), options))).not.toContain('Passed on by');
+  });
+
   it('shows what a person decides on', () => {
     const text = JSON.stringify(adaptiveCard(sampleView(), options)).replaceAll('\\', '');
     for (const part of [

@@ -83,6 +83,20 @@ describe('a view told from signed things', () => {
     expect(JSON.stringify(view)).not.toMatch(/Carol|Chief/);
   });
 
+  it('names those who passed a delegation on as the request has them, and nobody whom Temporal adds', async () => {
+    const release = { kind: 'agent', id: 'release-bot', name: 'Release bot', owner: 'dave', issuer: 'i', subject: 'release-bot' } as const;
+    const passed = { ...request, via: [release] };
+    const trust = trustOf();
+    const verified = await trust.verify(request.id, {
+      request: passed,
+      signedRequest: await sealRequest(passed, keys.signing.decision),
+      signedPlan: await signPlan(makePlan(passed, { stages: [makeStage()] }), keys.signing.policy),
+    });
+    const lie = { via: [{ kind: 'person', id: 'carol', name: 'Carol' }] };
+    expect((await trust.rebuild(verified, { ...state, ...lie })).via).toEqual([{ kind: 'agent', id: 'release-bot', name: 'Release bot' }]);
+    expect(await told(lie)).not.toHaveProperty('via');
+  });
+
   it('bounds by the plan what Temporal says of the stage', async () => {
     const view = await told();
     expect(view.stage).toEqual({
