@@ -9,6 +9,7 @@ import type { AccessTokenVerifier } from '../identity/verify-access-token.js';
 import { SignedOut, type People } from '../inbox/people.js';
 import { RateLimited } from '../plugins/errors.js';
 import { createRate } from '../plugins/rate.js';
+import { redact } from './redact.js';
 import { DecodeRequest, fromWire, toWire } from './schema.js';
 
 export type CodecServerOptions = {
@@ -119,13 +120,13 @@ type Opened = { readonly payload: Payload; readonly workflow?: string; readonly 
 
 const encrypted = (payload: Payload): boolean => Buffer.from(payload.metadata?.['encoding'] ?? []).toString() === 'binary/encrypted';
 
-/** One payload for the page to show: decrypted, as it is if it never was encrypted, or the code of what is wrong with it. */
+/** One payload for the page to show: decrypted and without tokens, proofs and permits, as it is if it never was encrypted, or the code of what is wrong with it. */
 async function open(codec: PayloadCodec, payload: Payload): Promise<Opened> {
   if (!encrypted(payload)) return { payload, refused: false };
   try {
     const [clear] = await codec.decode([payload]);
     const workflow = workflowOf(payload);
-    if (clear !== undefined) return { payload: clear, refused: false, ...(workflow === undefined || workflow === '' ? {} : { workflow }) };
+    if (clear !== undefined) return { payload: redact(clear), refused: false, ...(workflow === undefined || workflow === '' ? {} : { workflow }) };
   } catch (error) {
     if (!(error instanceof CountersignError)) throw error;
     return { payload: told(error.code), refused: true };
