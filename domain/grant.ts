@@ -8,7 +8,7 @@ import { weigh, type DecisionProof, type ProofVerifier, type Proven } from './pr
 import { clockSkewMs, refuseRelease } from './release.js';
 import { involvedIn, isSoundStage, refuseApprover } from './separation.js';
 import { isDecision, isPlan } from './shapes.js';
-import { verify, type TrustedKeys } from './signing.js';
+import { isSignedWhen, verify, type TrustedKeys } from './signing.js';
 
 /** Everything an executor needs to see for itself that an action may run. */
 export type Grant = {
@@ -77,13 +77,14 @@ export async function verifyConsent(grant: Consent, keys: TrustedKeys, connector
 }
 
 /**
- * Checks that the api signed exactly this request. Returns the reason if it did not. Its times are not judged here: an
- * action may wait for days.
+ * Checks that the api signed exactly this request, when it was taken. Returns the reason if it did not. How long ago that was
+ * is not judged here: an action may wait for days.
  */
 export async function verifyRequest(request: ActionRequest, signedRequest: string, keys: TrustedKeys): Promise<string | undefined> {
   const signed = await verify('request', signedRequest, keys);
   if (typeof signed === 'string') return signed;
   if (signed.content['actionId'] !== request.id || signed.content['digest'] !== requestDigest(request)) return 'signed for another request';
+  if (!isSignedWhen(signed, request.requestedAt)) return 'not signed when it was taken';
   return undefined;
 }
 
@@ -119,6 +120,7 @@ async function verifyReadable(
     return refused('connector: another definition than requested', 'connector-mismatch');
   if (nowMs >= Date.parse(plan.expiresAt)) return refused('plan: expired', 'grant-expired');
   if (nowMs < Date.parse(plan.evaluatedAt) - clockSkewMs) return refused('plan: from the future');
+  if (!isSignedWhen(signed, plan.evaluatedAt)) return refused('plan: not signed when it was made');
   // Stages and their escalations count from the plan: one set back would admit those whose turn comes hours later.
   if (isBeforeRequest(grant.request, Date.parse(plan.evaluatedAt))) return refused('plan: from before the request');
 
@@ -155,6 +157,7 @@ async function verifyApprovals(
     if (typeof signed === 'string') return refused(`approval: ${signed}`);
     if (!isDecision(signed.content)) return refused('approval: not the shape of a decision');
     const decision: Decision = signed.content;
+    if (!isSignedWhen(signed, decision.decidedAt)) return refused('approval: not signed when it was made');
     if (ids.has(decision.decisionId)) return refused('approval: stands twice', 'decision-replayed');
     if (approval.stage < index) return refused('approvals: not in the order of the stages');
     // A stage begins with the last approval of the one before it.

@@ -2,7 +2,7 @@ import type { Digest } from './digest.js';
 import type { ErrorCode } from './errors.js';
 import type { ActionId } from './request.js';
 import { isRelease } from './shapes.js';
-import { verify, type TrustedKeys } from './signing.js';
+import { isSignedWhen, verify, type TrustedKeys } from './signing.js';
 
 /** Clocks of two machines may differ by this much. */
 export const clockSkewMs = 60_000;
@@ -42,6 +42,7 @@ export async function refuseRelease(
   if (release.decisionIds.length !== of.decisionIds.length || release.decisionIds.some((id, index) => id !== of.decisionIds[index]))
     return refused('for other approvals than these');
   const releasedAtMs = Date.parse(release.releasedAt);
+  if (!isSignedWhen(signed, release.releasedAt)) return refused('not signed when it was made');
   if (releasedAtMs < of.latestDecisionMs - clockSkewMs) return refused('made before an approval');
   if (releasedAtMs > nowMs + clockSkewMs) return refused('from the future');
   if (signed.expiresAt * 1000 <= nowMs) return refused('expired', 'grant-expired');

@@ -203,3 +203,15 @@ export async function verify(purpose: Purpose, jws: unknown, keys: TrustedKeys):
   if (typeof iat !== 'number' || typeof exp !== 'number' || typeof jti !== 'string' || !isJsonObject(content)) return 'claims are missing';
   return { content, issuedAt: iat, expiresAt: exp, id: jti, kid };
 }
+
+// What is signed carries the time at which it came to be; its signature is made at once.
+const signingDelayMs = 60_000;
+
+/**
+ * True if something was signed when it says that it came to be. Keys are held against the time of the signature, rules against the
+ * time that was stated: whoever took a retired key along must not choose the two apart.
+ */
+export function isSignedWhen(signed: Pick<Verified, 'issuedAt'>, stated: string): boolean {
+  // What is no time compares as false, and is no time at which this was signed.
+  return Math.abs(Date.parse(stated) - signed.issuedAt * 1000) <= signingDelayMs;
+}

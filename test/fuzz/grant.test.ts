@@ -123,7 +123,9 @@ describe('the grant verifier under attack', () => {
       fc.asyncProperty(edits, async (changes) => {
         const base = valid[0] as Valid;
         const content = edited(contentOf(base.grant.approvals[0]?.decision, 'decision'), changes);
-        const decision = await sign('decision', keys.signing.decision, content, { issuedAt: startMs / 1_000, expiresAt: startMs / 1_000 + 300, id: 'd' });
+        // When the approval of this scenario was made: the thief would have to sign at that time.
+        const issuedAt = (startMs + 5 * minute) / 1_000;
+        const decision = await sign('decision', keys.signing.decision, content, { issuedAt, expiresAt: issuedAt + 300, id: 'd' });
         const verdict = await judged({
           ...base.scenario,
           grant: (grant) => ({ ...grant, approvals: grant.approvals.map((approval) => ({ ...approval, decision })) }),

@@ -2,9 +2,9 @@ import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import { requestDigest, type ActionRequest } from '../../domain/request.js';
 import { importSigningKey, importTrustedKeys, keyRoles, sign, type KeyRole, type SigningKey, type TrustedKeys } from '../../domain/signing.js';
 
-/** The api's signature over a request that it accepted. */
-export function sealRequest(request: ActionRequest, key: SigningKey): Promise<string> {
-  const issuedAt = Math.floor(Date.parse(request.requestedAt) / 1000);
+/** The api's signature over a request that it accepted, made this long after it was taken. */
+export function sealRequest(request: ActionRequest, key: SigningKey, lateMs = 0): Promise<string> {
+  const issuedAt = Math.floor((Date.parse(request.requestedAt) + lateMs) / 1000);
   return sign('request', key, { actionId: request.id, digest: requestDigest(request) }, { issuedAt, expiresAt: issuedAt + 300, id: request.id });
 }
 

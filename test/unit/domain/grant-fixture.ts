@@ -68,6 +68,8 @@ export type Approver = Partial<Omit<Decision, 'person'>> & {
   readonly groups?: readonly string[];
   readonly stage?: number;
   readonly afterMs?: number;
+  /** How long after the decision its signature says it was made. */
+  readonly signedLateMs?: number;
   /** What comes beside the decision; what {@link fixtureProofs} accepts unless told otherwise. */
   readonly proof?: unknown;
 };
@@ -86,6 +88,8 @@ export type Tampering = {
   readonly release?: Partial<Release>;
   readonly releaseKey?: (keys: TestKeys) => SigningKey;
   readonly releaseLifetimeMs?: number;
+  /** How long after the time that each of these states its signature says it was made. */
+  readonly signedLateMs?: { readonly request?: number; readonly plan?: number; readonly release?: number };
   readonly grant?: (grant: Grant) => unknown;
   readonly connector?: Partial<ConnectorDefinition>;
   /** Members of the executor's reference to its connector, where they are not those of the definition. */
@@ -109,13 +113,14 @@ export async function judged(tampering: Tampering = {}): Promise<GrantVerdict> {
   );
   const grant: Grant = {
     request,
-    signedRequest: await sealRequest(request, tampering.requestKey?.(keys) ?? keys.signing.decision),
-    plan: await signPlan(plan, tampering.planKey?.(keys) ?? keys.signing.policy),
+    signedRequest: await sealRequest(request, tampering.requestKey?.(keys) ?? keys.signing.decision, tampering.signedLateMs?.request),
+    plan: await signPlan(plan, tampering.planKey?.(keys) ?? keys.signing.policy, tampering.signedLateMs?.plan),
     approvals,
     release: await signRelease(
       { ...makeRelease(request, plan, tampering.approvers ?? [{}]), ...tampering.release },
       tampering.releaseKey?.(keys) ?? keys.signing.policy,
       tampering.releaseLifetimeMs,
+      tampering.signedLateMs?.release,
     ),
   };
   const tampered = (tampering.grant?.(grant) ?? grant) as Grant;
@@ -151,16 +156,21 @@ function makeRelease(request: ActionRequest, plan: Plan, approvers: readonly App
   };
 }
 
-async function signRelease(release: unknown, key: SigningKey, lifetimeMs = 100_000_000): Promise<string> {
-  return sign('release', key, release, { issuedAt: startMs / 1000, expiresAt: (startMs + lifetimeMs) / 1000, id: 'release-1' });
+async function signRelease(release: Release, key: SigningKey, lifetimeMs = 100_000_000, lateMs = 0): Promise<string> {
+  return sign('release', key, release, { issuedAt: seconds(release.releasedAt, lateMs), expiresAt: (startMs + lifetimeMs) / 1000, id: 'release-1' });
 }
 
-export async function signPlan(plan: unknown, key: SigningKey): Promise<string> {
-  return sign('plan', key, plan, { issuedAt: startMs / 1000, expiresAt: startMs / 1000 + 100_000, id: 'plan-1' });
+export async function signPlan(plan: object, key: SigningKey, lateMs = 0): Promise<string> {
+  return sign('plan', key, plan, { issuedAt: seconds((plan as Partial<Plan>).evaluatedAt, lateMs), expiresAt: startMs / 1000 + 100_000, id: 'plan-1' });
+}
+
+function seconds(at: unknown, lateMs = 0): number {
+  const ms = Date.parse(String(at));
+  return Math.floor(((Number.isNaN(ms) ? startMs : ms) + lateMs) / 1000);
 }
 
 export async function approve(request: ActionRequest, plan: Plan, approver: Approver, key: SigningKey): Promise<string> {
-  const { by = 'alice', groups = ['g-data-owners'], stage: _stage, proof: _proof, afterMs = 5 * 60_000, ...rest } = approver;
+  const { by = 'alice', groups = ['g-data-owners'], stage: _stage, proof: _proof, afterMs = 5 * 60_000, signedLateMs, ...rest } = approver;
   const digest = planDigest(plan);
   const decision: Decision = {
     decisionId: `dec-${by}`,
@@ -174,5 +184,6 @@ export async function approve(request: ActionRequest, plan: Plan, approver: Appr
     decidedAt: new Date(startMs + afterMs).toISOString(),
     ...rest,
   };
-  return sign('decision', key, decision, { issuedAt: startMs / 1000, expiresAt: startMs / 1000 + 300, id: decision.decisionId });
+  const issuedAt = seconds(decision.decidedAt, signedLateMs);
+  return sign('decision', key, decision, { issuedAt, expiresAt: issuedAt + 300, id: decision.decisionId });
 }

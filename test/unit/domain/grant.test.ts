@@ -77,6 +77,25 @@ const tampered: Record<string, Case> = {
     request: { requestedAt: new Date(startMs + minute + 1).toISOString() },
     check: 'plan: from before the request',
   },
+  'request whose signature is of a minute later than it was taken': {
+    signedLateMs: { request: minute + 1_000 },
+    check: 'request: not signed when it was taken',
+    code: 'request-unsigned',
+  },
+  'request that a retired key signed as of long ago': {
+    signedLateMs: { request: -24 * hour },
+    check: 'request: not signed when it was taken',
+    code: 'request-unsigned',
+  },
+  'plan whose signature is of a minute later than it was made': { signedLateMs: { plan: minute + 1_000 }, check: 'plan: not signed when it was made' },
+  'plan that a retired key signed as of long ago': { signedLateMs: { plan: -24 * hour }, check: 'plan: not signed when it was made' },
+  'release whose signature is of a minute later than it was made': { signedLateMs: { release: minute + 1_000 }, check: 'release: not signed when it was made' },
+  'release that a retired key signed as of long ago': { signedLateMs: { release: -24 * hour }, check: 'release: not signed when it was made' },
+  'approval whose signature is of a minute later than it was made': {
+    approvers: [{ signedLateMs: minute + 1_000 }],
+    check: 'approval: not signed when it was made',
+  },
+  'approval that a retired key signed as of long ago': { approvers: [{ signedLateMs: -24 * hour }], check: 'approval: not signed when it was made' },
   'plan of another action': { plan: { actionId: 'act_bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb' }, check: 'plan: made for another action' },
   'parameters edited after approval': {
     grant: (grant) => ({ ...grant, request: { ...grant.request, parameters: { ...grant.request.parameters, limit: 5_000_000 } } }),
@@ -357,6 +376,10 @@ describe('times at their very edge', () => {
   });
   const holds: Record<string, Tampering> = {
     'a release exactly a minute before its approval, as clocks may differ': { release: { releasedAt: new Date(startMs + 4 * minute).toISOString() } },
+    'all signed exactly a minute after they were made': {
+      signedLateMs: { request: minute, plan: minute, release: minute },
+      approvers: [{ signedLateMs: minute }],
+    },
     'a plan evaluated exactly a minute before the request': { request: { requestedAt: new Date(startMs + minute).toISOString() } },
     'a plan made anew long after the request': { request: { requestedAt: new Date(startMs - 10 * hour).toISOString() } },
     'a plan evaluated exactly a minute from now': { plan: { outcome: 'allow', stages: [] }, approvers: [], afterMs: -minute },

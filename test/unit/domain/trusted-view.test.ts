@@ -138,7 +138,10 @@ describe('a view that does not hold', () => {
       reason: /of another action/,
     },
     'a plan by another key': { parts: async () => ({ signedPlan: await signPlan(plan, foreign.signing.policy) }), reason: /plan: the signature/ },
-    'a plan that is none': { parts: async () => ({ signedPlan: await signPlan({ stages: [] }, keys.signing.policy) }), reason: /plan: not the shape/ },
+    'a plan that is none': {
+      parts: async () => ({ signedPlan: await signPlan({ stages: [] }, keys.signing.policy) }),
+      reason: /plan: not the shape/,
+    },
     'the plan of another request': {
       parts: async () => ({ signedPlan: await signPlan({ ...plan, requestDigest: 'sha256:00' }, keys.signing.policy) }),
       reason: /plan: made for another/,
