@@ -15,7 +15,7 @@ import { permitPayload, permitType } from '../../domain/permit.js';
 import { withReceipt } from '../../domain/receipt.js';
 import { requestDigest, type ActionRequest } from '../../domain/request.js';
 import { isPlan } from '../../domain/shapes.js';
-import { signCompact, verify } from '../../domain/signing.js';
+import { isSignedWhen, signCompact, verify } from '../../domain/signing.js';
 
 // How often a target that is down is tried again before the action fails, and how long in between.
 const targetRetryMs = [500, 1_000, 2_000, 4_000, 8_000];
@@ -24,6 +24,7 @@ const tryAgain: ReadonlySet<ErrorCode> = new Set(['target-unavailable', 'executi
 const beatMs = 3_000;
 // An action that the executor dies of each time must not go on doing so for the whole life of its grant.
 const maxAttempts = 10;
+const begunBefore = 'An earlier attempt began and did not report how it ended.';
 
 /** The executor's activities. They believe nothing that came through Temporal but signatures. */
 export function createExecutorActivities(deps: ExecutorDeps): ExecutorActivities {
@@ -51,6 +52,7 @@ async function preview(
   if (
     typeof signed === 'string' ||
     !isPlan(signed.content) ||
+    !isSignedWhen(signed, signed.content.evaluatedAt) ||
     signed.content.outcome === 'deny' ||
     signed.content.requestDigest !== requestDigest(request) ||
     Date.parse(signed.content.expiresAt) <= deps.now().getTime()
@@ -65,16 +67,28 @@ async function preview(
 }
 
 async function execute(deps: ExecutorDeps, requireFit: RequireFit, grant: Grant): Promise<ExecutionOutcome> {
-  const connector = connectorFor(deps, grant.request.action);
-  let verdict: Awaited<ReturnType<typeof verified>>;
   try {
-    verdict = await verified(deps, grant, connector.definition);
+    return await executeOnce(deps, requireFit, grant);
   } catch (error) {
-    // Its time ran out after an attempt had begun: that is no proof that nothing happened.
-    const late = error instanceof CountersignError && error.code === 'grant-expired' && (await deps.grants.find(grant.request.id))?.state === 'started';
-    if (late) return unclear(deps, grant.request, 'An earlier attempt began and did not report how it ended before the grant expired.', connector);
-    throw error;
+    return whatBegan(deps, grant.request, error, deps.connectors.get(grant.request.action));
   }
+}
+
+/**
+ * What a refusal comes to: thrown while nothing has begun, since then nothing happened. Of what began before it says nothing,
+ * whether a key was marked since, a connector went or time ran out: then the end that is known is returned, or that it is
+ * unclear. The end is left open for whoever still works on it.
+ */
+async function whatBegan(deps: ExecutorDeps, request: ActionRequest, error: unknown, connector?: Connector): Promise<ExecutionOutcome> {
+  if (!(error instanceof CountersignError)) throw error;
+  const known = await deps.grants.find(request.id);
+  if (known === undefined) throw error;
+  return known.outcome ?? unclear(deps, request, `${begunBefore} It was refused since: ${error.detail}`, connector);
+}
+
+async function executeOnce(deps: ExecutorDeps, requireFit: RequireFit, grant: Grant): Promise<ExecutionOutcome> {
+  const connector = connectorFor(deps, grant.request.action);
+  const verdict = await verified(deps, grant, connector.definition);
   requireFit(connector.definition, grant.request);
   const { idempotent } = connector.definition;
   const begun = await deps.grants.find(grant.request.id);
@@ -85,14 +99,14 @@ async function execute(deps: ExecutorDeps, requireFit: RequireFit, grant: Grant)
     if (consumed.known.state === 'done' && consumed.known.outcome !== undefined) return consumed.known.outcome;
     // It began before and nobody reported how it ended. Only a step that may safely run twice, and that policy still lets run, runs again.
     if (!idempotent || refusal !== undefined) {
-      const detail = ['An earlier attempt began and did not report how it ended.', refusal?.detail].filter(Boolean).join(' ');
+      const detail = [begunBefore, refusal?.detail].filter(Boolean).join(' ');
       return deps.grants.finish(grant.request.id, unclear(deps, grant.request, detail, connector));
     }
     const { attempt: count } = await deps.grants.again(grant.request.id);
     if (count > maxAttempts)
       return deps.grants.finish(grant.request.id, unclear(deps, grant.request, `It was begun ${maxAttempts} times and never came to an end.`, connector));
   }
-  const outcome = await attempt(deps, connector, grant);
+  const outcome = await attempt(deps, connector, grant, consumed.first ? undefined : begunBefore);
   // What was given up and may run twice is asked for again, and then becomes clear.
   if (outcome.status === 'cancelled' || (outcome.status === 'unknown' && connector.definition.idempotent)) requireWanted();
   return deps.grants.finish(grant.request.id, boundOutcome(outcome, deps.now().toISOString()));
@@ -100,20 +114,20 @@ async function execute(deps: ExecutorDeps, requireFit: RequireFit, grant: Grant)
 
 /**
  * Runs the connector, again while its target is down or its end is unclear and a repetition counts once. After one unclear
- * try only a success is clear: whatever else a later try comes to, the action ends as `unknown`, as does an error nobody foresaw.
+ * try, of this attempt or of one before it, only a success is clear: whatever else a later try comes to, the action ends as `unknown`, as does an error nobody foresaw.
  */
-async function attempt(deps: ExecutorDeps, connector: Connector, grant: Grant): Promise<ExecutionOutcome> {
+async function attempt(deps: ExecutorDeps, connector: Connector, grant: Grant, unclearBefore: string | undefined): Promise<ExecutionOutcome> {
   const finishedAt = () => deps.now().toISOString();
+  let unclearTry = unclearBefore;
+  const clear = (outcome: ExecutionOutcome): ExecutionOutcome =>
+    unclearTry === undefined || outcome.status === 'succeeded' ? outcome : unclear(deps, grant.request, unclearTry, connector);
   try {
     connector.check(grant.request);
   } catch (error) {
-    if (error instanceof CountersignError) return { status: 'failed', code: error.code, detail: error.detail, finishedAt: finishedAt() };
+    if (error instanceof CountersignError) return clear({ status: 'failed', code: error.code, detail: error.detail, finishedAt: finishedAt() });
     throw error;
   }
   return withBeat(deps, stopSignal(connector.definition.idempotent), async (context) => {
-    let unclearTry: string | undefined;
-    const clear = (outcome: ExecutionOutcome): ExecutionOutcome =>
-      unclearTry === undefined || outcome.status === 'succeeded' ? outcome : unclear(deps, grant.request, unclearTry, connector);
     for (let tries = 0; ; tries += 1) {
       if (context.signal.aborted) return clear({ status: 'cancelled', detail: 'It was stopped before it took effect.', finishedAt: finishedAt() });
       try {
@@ -133,6 +147,19 @@ async function attempt(deps: ExecutorDeps, connector: Connector, grant: Grant): 
 }
 
 async function authorize(
+  deps: ExecutorDeps,
+  requireFit: RequireFit,
+  input: Parameters<ExecutorActivities['authorize']>[0],
+): ReturnType<ExecutorActivities['authorize']> {
+  try {
+    return await permit(deps, requireFit, input);
+  } catch (error) {
+    const { request } = input.grant;
+    return { ok: false, outcome: await vouched(deps, request.id, await whatBegan(deps, request, error)) };
+  }
+}
+
+async function permit(
   deps: ExecutorDeps,
   requireFit: RequireFit,
   { grant, taskQueue }: Parameters<ExecutorActivities['authorize']>[0],
@@ -157,8 +184,7 @@ async function authorize(
     taskQueue,
     issuedAt: Math.floor(deps.now().getTime() / 1000),
   });
-  const permit = await signCompact(deps.executorKey, permitType, payload);
-  return { ok: true, permit };
+  return { ok: true, permit: await signCompact(deps.executorKey, permitType, payload) };
 }
 
 /** Takes what a connector outside reported, for an action that was permitted to it. */

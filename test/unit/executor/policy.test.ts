@@ -130,6 +130,46 @@ describe('an action that has begun when policy changes', () => {
     expect(ran).toEqual([]);
   });
 
+  const refuses = (): never => {
+    throw new CountersignError('target-unknown', 'The target is configured no more.');
+  };
+  const refused: ExecutionOutcome = { status: 'failed', code: 'target-refused', detail: 'refused with 409', finishedAt: at };
+  const later: Record<string, { readonly connectors: (before: Connector) => readonly Connector[]; readonly forged?: true }> = {
+    'a signature that does not hold any more': { connectors: (before) => [before], forged: true },
+    'a connector that is gone': { connectors: () => [] },
+    'a connector that has changed': { connectors: (before) => [{ ...before, definition: { ...before.definition, version: '99.0.0' } }] },
+    'a check of the connector': { connectors: (before) => [{ ...before, check: refuses }] },
+    'the target, which refuses the repetition': { connectors: (before) => [{ ...before, execute: async () => refused }] },
+  };
+  for (const [name, { connectors, forged }] of Object.entries(later))
+    it(`is unclear, and never failed, when it is refused then by ${name}`, async () => {
+      const { connector } = recording(true);
+      const { environment, activities, grants } = executorOf(connectors(connector));
+      const request = exportRequest(connector);
+      const grant = { ...(await grantOf(request)), ...(forged === undefined ? {} : { signedRequest: 'a.b.c' }) };
+      await grants.begin({ actionId: request.id, actionDigest: await digestOf(request), at });
+      expect(await environment.run(activities.execute, { grant })).toMatchObject({ status: 'unknown', receipt: expect.any(String) });
+    });
+
+  it('tells how it ended to a grant that is refused since', async () => {
+    const { connector, ran } = recording();
+    const { environment, activities, execute } = executorOf([connector]);
+    const request = exportRequest(connector);
+    const first = await execute(request);
+    expect(await environment.run(activities.execute, { grant: { ...(await grantOf(request)), signedRequest: 'a.b.c' } })).toEqual(first);
+    expect(ran).toEqual([request.id]);
+  });
+
+  it('is unclear when its permit may be out and it is refused then', async () => {
+    const definition = { ...external, parameters };
+    const request = requestOf(definition, { type: 'Service', id: 'shop' }, {});
+    const { environment, activities, authorize } = executorOf([], [definition]);
+    expect(await authorize(request, 'acme')).toMatchObject({ ok: true });
+    const grant = { ...(await grantOf(request)), signedRequest: 'a.b.c' };
+    for (const taskQueue of ['acme', 'another'])
+      expect(await environment.run(activities.authorize, { grant, taskQueue })).toMatchObject({ ok: false, outcome: { status: 'unknown' } });
+  });
+
   it('keeps the outcome it has, whatever policy says since', async () => {
     const { connector, ran } = recording();
     const policy = { current: bundleOf('@id("all") permit (principal, action, resource);') };
