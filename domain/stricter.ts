@@ -5,7 +5,7 @@ import { approversAt } from './separation.js';
 /**
  * Says in what a signed plan asks for less than an evaluation of one's own, made for the same request; undefined if in
  * nothing. The content counts and not the digest of the policy, so that a plan made under another version that asks for
- * the same, or for more, holds. Names of stages, reminders and channels say nothing about who consents and are not compared.
+ * the same, or for more, holds; but never for longer than policy now lets a plan live. Names of stages, reminders and channels say nothing about who consents and are not compared.
  */
 export function fallsShort(plan: Plan, mine: Plan): string | undefined {
   switch (mine.outcome) {
@@ -30,6 +30,8 @@ function shortReview(plan: Plan, mine: Plan): string | undefined {
     if (found < 0) return missing(plan, mine, index);
     from = found + 1;
   }
+  // Another stage may be asked for, and must not let the approvals of these live on: by now policy would have ended its own plan.
+  if (Date.parse(mine.evaluatedAt) - Date.parse(plan.evaluatedAt) > lifetimeMs(mine)) return 'the plan is older than policy lets one become';
   return lifetimeMs(plan) - stagesMs(plan) > lifetimeMs(mine) - stagesMs(mine) ? 'the plan lives longer after its last stage than policy lets it' : undefined;
 }
 

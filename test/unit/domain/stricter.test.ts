@@ -98,6 +98,14 @@ describe('a plan against an evaluation of one own', () => {
     expect(fallsShort(plan({ stages: [two, one] }), plan({ stages: [one, two] }))).toContain('weaker in the plan');
     expect(fallsShort(plan({ stages: [one] }), plan({ stages: [one, one] }))).toContain('is not in the plan');
   });
+  it('lives no longer for a stage that policy does not ask for', () => {
+    const year = 8_760 * hour;
+    const longer = plan({ stages: [stage(), stage({ expiresInMs: 10 * year, approvers: { groups: [], people: ['mallory'] } })] });
+    const after = (ms: number) => plan({ evaluatedAt: new Date(startMs + ms).toISOString(), expiresAt: new Date(startMs + ms + 5 * hour).toISOString() });
+    expect(fallsShort(longer, after(5 * hour))).toBeUndefined();
+    expect(fallsShort(longer, after(5 * hour + 1))).toBe('the plan is older than policy lets one become');
+    expect(fallsShort(longer, after(9 * year))).toContain('older');
+  });
   it('is short when policy asks people and says not whom', () => expect(fallsShort(plan(), plan({ stages: [] }))).toContain('names no stage'));
 
   const group = fc.constantFrom('g-a', 'g-b', 'g-c', 'g-d');
