@@ -19,6 +19,8 @@ export function notify(deps: CardDeps): WorkerActivities['notify'] {
     const channel = deps.channels.get(to.kind);
     if (channel === undefined) return { state: 'not-configured', handles: [] };
     const { view, parts } = await believed(deps.trust, state);
+    // What nobody can decide any more is shown where it is, and sent to nobody.
+    if (parts.doubt !== undefined) throw new CountersignError('view-forged', parts.doubt);
     const plan = requirePlace(parts, to);
     const people: Recipient[] = [];
     for (const id of recipients) {

@@ -29,7 +29,7 @@ export type TemporalActionsDeps = {
   readonly signer: DecisionSigner;
   /** The public keys with which the api verifies what Temporal tells it. */
   readonly trusted: TrustedKeys;
-  /** Told whenever Temporal answers with what nobody signed, and when somebody decides on another digest than was signed. */
+  /** Told whenever Temporal answers with what nobody signed. */
   readonly onForged?: (forged: { readonly id: string; readonly reason: string }) => void;
   readonly pendingPerSubject: number;
   /** Where the worker listens, when not on its usual task queue. */
@@ -118,12 +118,16 @@ export function createTemporalActions(deps: TemporalActionsDeps): Actions {
 
     async decide(command) {
       const { view, parts } = await views.read(command.actionId);
-      // Nothing is signed that this person was not shown: the digest of what was signed is the one that counts, never that of an answer or a card.
-      if (command.digest !== view.digest || (command.planDigest !== undefined && command.planDigest !== view.planDigest)) {
-        onForged({ id: view.id, reason: 'A decision names another digest than the signed request and plan have; it was not signed.' });
+      const viewer = { principal: { kind: 'person', id: command.person.id }, operator: false } as const;
+      const stale = command.digest !== view.digest || (command.planDigest !== undefined && command.planDigest !== view.planDigest);
+      // A stale decision of somebody entitled is for the worker to refuse and record; of others nothing is signed but what it says now.
+      if (stale && !maySee(view, viewer))
         return { accepted: false, code: 'decision-digest-mismatch', detail: 'The decision was made on another version of this action.', view };
-      }
-      const decision = decisionOf(command, view.planDigest, now());
+      // The worker would refuse it, whoever signs.
+      if (view.doubt !== undefined) return { accepted: false, code: 'request-unsigned', detail: view.doubt, view };
+      // Beside another digest than its own the plan in force makes a decision that no plan can be executed with.
+      const planDigest = command.digest === view.digest ? ((command.planDigest as Digest | undefined) ?? view.planDigest) : view.planDigest;
+      const decision = decisionOf(command, planDigest, now());
       const jws = await signer.signDecision(decision);
       return tell(parts, decision.decisionId, () =>
         access.client.workflow.getHandle(command.actionId).executeUpdate(decideUpdate, {

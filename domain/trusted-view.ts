@@ -9,13 +9,15 @@ import type { Principal } from './principal.js';
 import { actionDigest, requestDigest, type ActionRequest } from './request.js';
 import { involvedIn } from './separation.js';
 import { isPlan } from './shapes.js';
-import { verify, type TrustedKeys } from './signing.js';
+import { keysForEvidence, verify, type TrustedKeys } from './signing.js';
 import { actionStatuses, type ActionView, type SignedParts, type ViewState } from './view.js';
 
 /** Signed things whose signatures hold and that belong together. `plan` is absent while policy has not spoken. */
 export type TrustedParts = {
   readonly request: ActionRequest;
   readonly plan?: { readonly content: Plan; readonly digest: Digest; readonly actionDigest: Digest };
+  /** Why what verifies as evidence must not be acted upon: a key that signed it was marked compromised since. */
+  readonly doubt?: string;
 };
 
 export type ViewTrustDeps = {
@@ -25,7 +27,10 @@ export type ViewTrustDeps = {
   readonly nameOf: (personId: string) => Promise<string | undefined>;
 };
 
-/** Tells what an action is from what was signed alone; Temporal is believed only as to how far it is. */
+/**
+ * Tells what an action is from what was signed alone; Temporal is believed only as to how far it is. What a compromised key signed
+ * is still told, since what happened must stay legible, and marked with a doubt.
+ */
 export type ViewTrust = {
   /** Verifies the signed things of one action. Throws `view-forged` with the reason. */
   verify(id: string, parts: unknown): Promise<TrustedParts>;
@@ -53,6 +58,7 @@ export function createViewTrust({ connectors, trusted, nameOf }: ViewTrustDeps):
         ...viewState(parts, state),
         ...requestMembers(request, definition),
         ...planMembers(parts),
+        ...(parts.doubt === undefined ? {} : { doubt: parts.doubt }),
         ...(owner === undefined ? {} : { owner }),
         ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
         ...(request.via === undefined || request.via.length === 0 ? {} : { via: request.via.map(shownActor) }),
@@ -65,20 +71,30 @@ async function verifyParts(id: string, value: unknown, trusted: TrustedKeys): Pr
   try {
     const { request, signedRequest, signedPlan } = value as SignedParts;
     if (request.id !== id) throw forged('it is of another action');
+    const evidence = keysForEvidence(trusted);
     const unsigned = await verifyRequest(request, signedRequest, trusted);
-    if (unsigned !== undefined) throw forged(`request: ${unsigned}`);
-    if (signedPlan === undefined) return { request };
-    const signed = await verify('plan', signedPlan, trusted);
+    if (unsigned !== undefined && (await verifyRequest(request, signedRequest, evidence)) !== undefined) throw forged(`request: ${unsigned}`);
+    if (signedPlan === undefined) return { request, ...doubted(unsigned) };
+    const live = await verify('plan', signedPlan, trusted);
+    const signed = typeof live === 'string' ? await verify('plan', signedPlan, evidence) : live;
     if (typeof signed === 'string') throw forged(`plan: ${signed}`);
     if (!isPlan(signed.content)) throw forged('plan: not the shape of a plan');
     const plan: Plan = signed.content;
     if (plan.actionId !== id || plan.requestDigest !== requestDigest(request)) throw forged('plan: made for another request');
     const digest = planDigest(plan);
-    return { request, plan: { content: plan, digest, actionDigest: actionDigest(request, digest, plan.expiresAt) } };
+    return {
+      request,
+      plan: { content: plan, digest, actionDigest: actionDigest(request, digest, plan.expiresAt) },
+      ...doubted(unsigned ?? (typeof live === 'string' ? live : undefined)),
+    };
   } catch (error) {
     if (error instanceof CountersignError) throw error;
     throw forged('its signed parts cannot be read');
   }
+}
+
+function doubted(reason: string | undefined): { readonly doubt?: string } {
+  return reason === undefined ? {} : { doubt: `It is not carried out: ${reason}.` };
 }
 
 function requestMembers(request: ActionRequest, definition: ConnectorDefinition | undefined) {
@@ -128,8 +144,8 @@ function viewState({ request, plan }: TrustedParts, value: unknown): ViewState {
   // A state need not say what it is about; one that does must not say something else.
   if ((digest !== undefined && digest !== (plan?.actionDigest ?? 'sha256:')) || (claimed !== undefined && claimed !== (plan?.digest ?? 'sha256:')))
     throw forged('its digest is not that of what was signed');
-  // Owner, beneficiary and those who passed it on are left out here, since a request may have none to put in their place.
-  const { stage: said, deadlineAt, owner: _owner, onBehalfOf: _onBehalfOf, via: _via, ...rest } = value as unknown as ActionView;
+  // These are left out here, since a request may have nothing to put in their place.
+  const { stage: said, deadlineAt, owner: _owner, onBehalfOf: _onBehalfOf, via: _via, doubt: _doubt, ...rest } = value as unknown as ActionView;
   const { status } = rest;
   if (plan === undefined && status !== 'evaluating' && status !== 'error' && status !== 'cancelled') throw forged(`it is ${status} without a plan`);
   if (plan?.content.outcome === 'deny' && status !== 'denied' && status !== 'error') throw forged(`policy denied it, yet it is ${status}`);

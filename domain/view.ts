@@ -87,6 +87,8 @@ export type ActionView = {
   readonly fields: readonly DisplayField[];
   readonly preview?: Preview;
   readonly previewError?: string;
+  /** Why it can no longer be decided or executed although it was signed: a key was marked compromised. */
+  readonly doubt?: string;
   readonly risk: Risk;
   readonly policies: readonly string[];
   readonly denial?: { readonly code: ErrorCode; readonly detail: string };
@@ -145,6 +147,7 @@ type Told =
   | 'via'
   | 'reason'
   | 'fields'
+  | 'doubt'
   | 'risk'
   | 'policies'
   | 'digest'

@@ -84,6 +84,7 @@ export const Action = Type.Object(
     ),
     preview: Type.Optional(object({ facts: Type.Array(Fact), warnings: Type.Array(Type.String()) })),
     preview_error: Type.Optional(Type.String()),
+    doubt: Type.Optional(Type.String({ description: 'Why it can no longer be decided or executed although it was signed: a key was marked compromised' })),
     digest: Type.Unsafe<string>({ ...Digest, description: 'What a decision must name' }),
     plan: object({
       digest: Digest,
@@ -134,6 +135,7 @@ export function toWire(whole: ActionView, viewer: Viewer, publicUrl: string): Wi
     fields: view.fields,
     preview: view.preview,
     preview_error: view.previewError,
+    doubt: view.doubt,
     digest: view.digest,
     plan: defined({
       digest: view.planDigest,

@@ -1,3 +1,4 @@
+import type { Principal } from '../../domain/principal.js';
 import type { ActionView } from '../../domain/view.js';
 import type { Viewer } from '../actions.js';
 
@@ -5,7 +6,7 @@ import type { Viewer } from '../actions.js';
  * Whether this viewer may see this action: an agent its own; a person what they asked for, what their agent asked
  * for, what is done for them, and what they may decide or have decided; an operator everything.
  */
-export function maySee(view: ActionView, { principal, operator }: Viewer): boolean {
+export function maySee(view: ActionView, { principal, operator }: { readonly principal: Pick<Principal, 'kind' | 'id'>; readonly operator: boolean }): boolean {
   if (view.requester.kind === principal.kind && view.requester.id === principal.id) return true;
   if (principal.kind === 'agent') return false;
   if (operator) return true;

@@ -5,8 +5,8 @@ import type { ActionId } from '../request.js';
 import type { ActionView } from '../view.js';
 import { endedBody, headline, type Headline } from './ended.js';
 import { container, limitSteps, localTime, text, type Element, type Limits } from './elements.js';
-import { requestBody } from './request-body.js';
-import { escapeMarkdown, visible } from './untrusted.js';
+import { requestBody, warningBox } from './request-body.js';
+import { escapeMarkdown, untrusted, visible } from './untrusted.js';
 
 /** An Adaptive Card as JSON. */
 export type AdaptiveCard = JsonObject & { readonly type: 'AdaptiveCard' };
@@ -65,13 +65,14 @@ function build(view: ActionView, options: CardOptions, limits: Limits, already: 
   const link = inboxUrl(options.publicUrl, view.id);
   const request = requestBody(view, limits, options.shared === true);
   const omissions = [...already, ...request.omissions];
-  const pending = view.status === 'pending' && view.stage !== undefined;
+  const pending = view.status === 'pending' && view.stage !== undefined && view.doubt === undefined;
   const chatSuffices = view.stage === undefined || assuranceSuffices('chat', view.stage.assurance);
   const approvable = pending && chatSuffices && omissions.length === 0;
   const head = headline(view);
   const body: Element[] = [
     header(view, head),
     ...(options.notice === undefined ? [] : [notice(options.notice)]),
+    ...(view.doubt === undefined ? [] : [warningBox([`⚠ ${untrusted(view.doubt, 400).markdown}`])]),
     ...(pending ? [] : endedBody(view, limits)),
     ...request.elements,
     ...(omissions.length === 0 ? [] : [omitted(omissions, pending)]),

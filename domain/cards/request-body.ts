@@ -88,7 +88,7 @@ function withheldPreview(view: ActionView, omissions: Set<string>): Element[] {
 }
 
 // In a box, since Teams' colour for warnings can hardly be read on white.
-function warningBox(lines: readonly string[]): Element {
+export function warningBox(lines: readonly string[]): Element {
   return container(
     'warning',
     lines.map((line) => text(line, { weight: 'Bolder', spacing: 'Small' })),

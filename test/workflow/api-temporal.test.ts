@@ -8,6 +8,7 @@ import { createTemporalActions } from '../../api/temporal-actions.js';
 import { listActions, countPending } from '../../api/temporal/visibility.js';
 import { createFileDirectory } from '../../directory/file.js';
 import type { Directory, DirectoryPerson } from '../../directory/port.js';
+import type { Decision } from '../../domain/decision.js';
 import { digestText } from '../../domain/digest.js';
 import type { Principal } from '../../domain/principal.js';
 import { isFinal, type ActionView } from '../../domain/view.js';
@@ -142,20 +143,36 @@ describe('deciding', () => {
     expect(after.status).toBe('pending');
     expect(after.decisions.some((record) => !record.accepted && record.refusal?.code === expected)).toBe(true);
   });
-  it('on another digest than that of the signed request and plan is refused, and nothing is signed', async () => {
+  it('on another digest than that of the signed request and plan is refused and recorded, and good for no plan', async () => {
     const { view } = await submit();
     const signer = createDecisionSigner(rig.keys.signing.decision);
-    let signed = 0;
+    const signed: Decision[] = [];
     const forged: string[] = [];
     const watched = makeActions({
-      signer: { ...signer, signDecision: async (decision) => ((signed += 1), signer.signDecision(decision)) },
+      signer: { ...signer, signDecision: async (decision) => (signed.push(decision), signer.signDecision(decision)) },
       onForged: ({ reason }) => forged.push(reason),
     });
-    const command = { actionId: view.id, person: await human('alice'), channel: 'api', assurance: 'login', verdict: 'approve' } as const;
-    for (const shown of [{ digest: digestText('x') }, { digest: view.digest, planDigest: digestText('x') }])
-      expect(await watched.decide({ ...command, ...shown })).toMatchObject({ accepted: false, code: 'decision-digest-mismatch', view: { status: 'pending' } });
-    expect(signed).toBe(0);
-    expect(forged.length).toBe(2);
+    const command = { actionId: view.id, channel: 'api', assurance: 'login', verdict: 'approve' } as const;
+    const stale = [{ digest: digestText('x'), planDigest: digestText('y') }, { digest: digestText('x') }, { digest: view.digest, planDigest: digestText('x') }];
+    for (const shown of stale)
+      expect(await watched.decide({ ...command, person: await human('alice'), ...shown })).toMatchObject({
+        accepted: false,
+        code: 'decision-digest-mismatch',
+        view: { status: 'pending' },
+      });
+    // None names a plan together with the digest that it has under this plan.
+    expect(signed.map(({ actionDigest, planDigest }) => [actionDigest, planDigest])).toEqual([
+      [digestText('x'), view.planDigest],
+      [digestText('x'), view.planDigest],
+      [view.digest, digestText('x')],
+    ]);
+    const refused = (await rig.evidence.ofAction(view.id)).filter((entry) => JSON.stringify(entry.body).includes('decision-digest-mismatch'));
+    expect(refused.map((entry) => entry.kind)).toEqual(['refused', 'refused', 'refused']);
+    // Whoever may not see the action has nothing signed on what it does not say.
+    expect(await watched.decide({ ...command, person: await human('carol'), digest: digestText('x') })).toMatchObject({ accepted: false });
+    expect(signed.length).toBe(3);
+    // A click that came late is no sign of an attack.
+    expect(forged).toEqual([]);
   });
   it('on a final action is refused, before and after its workflow has closed', async () => {
     const { view } = await submit();

@@ -17,6 +17,7 @@ type Panel = { readonly frame: Frame; readonly view: ActionView; readonly now: D
 export function whyNot(view: ActionView, personId: string): string | undefined {
   const stage = view.stage;
   if (view.status !== 'pending' || stage === undefined) return endWords(view);
+  if (view.doubt !== undefined) return 'A key that signed it was marked compromised, so it can no longer be decided.';
   // Everybody's own part comes first: it is the reason that no route can change.
   if (view.requester.kind === 'person' && view.requester.id === personId) return 'You asked for this yourself, so somebody else has to decide.';
   if (view.owner?.id === personId) return 'You own the agent that asks, so somebody else has to decide.';
@@ -36,6 +37,7 @@ export function decisionPanel({ frame, view, now, comment }: Panel): string {
       !${view.status === 'pending' ? (reason === undefined ? 'Your decision' : 'Decision') : html`<span class="dot !${status.tone}"></span> ${status.label}`}
     </h2>
     !${progress(view, now)} !${view.previewError === undefined || isFinal(view.status) ? '' : html`<p class="warnings one">${shown(view.previewError)}</p>`}
+    !${view.doubt === undefined ? '' : html`<p class="warnings one">${shown(view.doubt)}</p>`}
     !${reason === undefined ? form(frame, view, comment) : html`<p class="why">${reason}</p>`}
     !${reason !== undefined && view.status === 'pending' && view.stage !== undefined ? html`<p class="muted">Waiting for ${shown(nameList(view.stage.approvers.map((one) => one.name)))}.</p>` : ''}
     !${channels(view)}

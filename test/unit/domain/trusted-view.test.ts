@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { buildCard } from '../../../domain/cards/adaptive-card.js';
 import type { ConnectorDefinition } from '../../../domain/connector.js';
 import { planDigest, type Plan } from '../../../domain/plan.js';
 import { actionDigest, type ActionRequest } from '../../../domain/request.js';
@@ -114,6 +115,28 @@ describe('a view told from signed things', () => {
     expect(view.title).toBe(request.action);
     expect(view.fields.every((field) => field.masked)).toBe(true);
   });
+
+  it.each(['decision', 'policy'] as const)(
+    'tells what a compromised %s key signed, with a mark that the engine can neither set nor take away',
+    async (role) => {
+      const { kid } = keys.signing[role];
+      const marked = {
+        get: (id: string) => {
+          const key = keys.trusted.get(id);
+          return key === undefined || id !== kid ? key : { ...key, status: 'compromised' as const };
+        },
+      };
+      const trust = createViewTrust({ connectors: [definition], trusted: marked, nameOf: async () => undefined });
+      const said = { ...state, doubt: 'None at all.' };
+      const view = await trust.rebuild(await trust.verify(request.id, await partsOf()), said);
+      expect(view).toMatchObject({ reason: request.reason, doubt: expect.stringContaining(`${kid}, which was marked compromised`) });
+      expect(buildCard(view, { publicUrl: 'https://x.example' })).toMatchObject({ approvable: false });
+      expect(JSON.stringify(buildCard(view, { publicUrl: 'https://x.example' }).card)).toContain('marked compromised');
+      expect(await told({ doubt: 'Beware.' })).not.toHaveProperty('doubt');
+      const otherKeys = await partsOf({ signedPlan: await signPlan(plan, foreign.signing.policy) });
+      await expect(trust.verify(request.id, otherKeys)).rejects.toMatchObject({ code: 'view-forged' });
+    },
+  );
 
   it('tells of an action without a plan, and of one that is over', async () => {
     const trust = trustOf();
