@@ -70,7 +70,7 @@ describe('S2: once', () => {
     const again = await rig.client.workflow.start('action', {
       workflowId: request.id,
       taskQueue: rig.taskQueue,
-      args: [{ request }],
+      args: [{ request, signedRequest: await rig.sealRequest(request) }],
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     });
     expect(await again.result()).toMatchObject({ status: 'error' });
@@ -87,7 +87,7 @@ describe('S2: once', () => {
     const again = await rig.client.workflow.start('action', {
       workflowId: request.id,
       taskQueue: rig.taskQueue,
-      args: [{ request }],
+      args: [{ request, signedRequest: await rig.sealRequest(request) }],
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     });
     expect(await again.result()).toMatchObject({ status: 'error' });
