@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { DataConverter } from '@temporalio/common';
 import { Client, Connection, WithStartWorkflowOperation, type WorkflowHandle } from '@temporalio/client';
 import { NativeConnection, Worker, bundleWorkflowCode, type WorkerDeploymentOptions, type WorkflowBundle } from '@temporalio/worker';
+import { callTemporal } from '../../api/temporal/access.js';
 import { createActivities } from '../../activities/index.js';
 import { createExecutorActivities } from '../../activities/executor/index.js';
 import { createSqliteEvidenceLog } from '../../activities/adapters/evidence/sqlite.js';
@@ -330,11 +331,20 @@ export class Rig {
   }
 
   async decide(view: ActionView, overrides: Parameters<Rig['decision']>[1] = {}): Promise<DecideReply> {
-    return this.handle(view.id).executeUpdate(decideUpdate, { args: [{ decision: await this.decision(view, overrides), by: overrides.by ?? 'alice' }] });
+    const decision = await this.decision(view, overrides);
+    return this.update(() =>
+      this.handle(view.id).executeUpdate(decideUpdate, { args: [{ decision, by: overrides.by ?? 'alice' }], updateId: digestJson(decision) }),
+    );
   }
 
   async cancel(id: string, by?: Cancellation['by']): Promise<DecideReply> {
-    return this.handle(id).executeUpdate(cancelUpdate, { args: [{ cancellation: await this.cancellation(id, by) }] });
+    const cancellation = await this.cancellation(id, by);
+    return this.update(() => this.handle(id).executeUpdate(cancelUpdate, { args: [{ cancellation }], updateId: digestJson(cancellation) }));
+  }
+
+  /** As the api does: an update that met a workflow task which Temporal threw away is sent again. */
+  private update(send: () => Promise<DecideReply>): Promise<DecideReply> {
+    return callTemporal(this.client.connection as Connection, 60_000, send);
   }
 
   /** A signed cancellation, of the requester unless told otherwise. */
