@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
+import { MockActivityEnvironment } from '@temporalio/testing';
 import { createSqliteEvidenceLog } from '../activities/adapters/evidence/sqlite.js';
 import { createActivities } from '../activities/index.js';
+import type { OpenResult } from '../activities/types.js';
 import type { DecisionSigner } from '../api/decision-signer.js';
 import { createFileDirectory } from '../directory/file.js';
 import { adaptiveCard } from '../domain/cards/adaptive-card.js';
@@ -10,7 +12,7 @@ import { digestJson } from '../domain/digest.js';
 import { verifyGrant, type Grant } from '../domain/grant.js';
 import { actionId } from '../domain/ids.js';
 import type { ActionRequest } from '../domain/request.js';
-import type { SigningKey, TrustedKeys } from '../domain/signing.js';
+import { sign, type SigningKey, type TrustedKeys } from '../domain/signing.js';
 import { loadPolicies } from '../policy/bundle.js';
 import { evaluate } from '../policy/evaluate.js';
 import { sampleView } from '../test/helpers/card-views.js';
@@ -82,12 +84,15 @@ export async function measureSteps(
       newId: randomUUID,
     });
     const signedRequest = await keys.signer.signRequest(request);
-    const opened = await activities.open({ request, signedRequest, runId: 'bench', nowMs: Date.now() });
+    const environment = new MockActivityEnvironment({ workflowExecution: { workflowId: request.id, runId: 'bench' } });
+    const open = (): Promise<OpenResult> => activities.open({ request, signedRequest, runId: 'bench', nowMs: Date.now() });
+    const opened = await environment.run<[], OpenResult, typeof open>(open);
+    const decisionIds = ['alice', 'bob', 'carol'].map((id) => `dec_${id}_${randomUUID()}`);
     const approvals = await Promise.all(
-      ['alice', 'bob', 'carol'].map(async (id) => ({
+      ['alice', 'bob', 'carol'].map(async (id, index) => ({
         stage: 0,
         decision: await keys.signer.signDecision({
-          decisionId: `dec_${randomUUID()}`,
+          decisionId: decisionIds[index] ?? '',
           actionId: request.id,
           actionDigest: opened.actionDigest,
           planDigest: opened.planDigest,
@@ -99,7 +104,12 @@ export async function measureSteps(
         }),
       })),
     );
-    return { request, signedRequest, plan: opened.signedPlan, approvals };
+    const releasedAt = new Date();
+    const issuedAt = Math.floor(releasedAt.getTime() / 1000);
+    const { actionDigest, planDigest } = opened;
+    const content = { actionId: request.id, actionDigest, planDigest, decisionIds, releasedAt: releasedAt.toISOString() };
+    const release = await sign('release', keys.policy, content, { issuedAt, expiresAt: issuedAt + 3_600, id: `rel_${randomUUID()}` });
+    return { request, signedRequest, plan: opened.signedPlan, approvals, release };
   }
 
   async function steps(name: string, step: () => unknown): Promise<Micro> {
