@@ -51,6 +51,13 @@ describe('docker-compose.yml', () => {
     }
   });
 
+  it('is parsed in CI with a value for all that it demands', () => {
+    const demanded = [...new Set([...text.matchAll(/\$\{([A-Z_]+):\?/g)].map((match) => match[1] ?? ''))];
+    const ci = read('.ci/run');
+    expect(demanded.length).toBeGreaterThan(5);
+    expect(demanded.filter((name) => !ci.includes(`${name}=`))).toEqual([]);
+  });
+
   it('runs no script that the image does not hold', () => {
     const image = read('scripts/image-build.sh');
     const scripts = [...text.matchAll(/((?:dist|deploy)\/[\w/-]+\.m?js)/g)].map((match) => match[1] ?? '');
