@@ -117,6 +117,18 @@ export function createTemporalActions(deps: TemporalActionsDeps): Actions {
     watch,
 
     async decide(command) {
+      const send = async (parts: TrustedParts, planDigest: Digest): Promise<DecideReply> => {
+        const decision = decisionOf(command, planDigest, now());
+        const jws = await signer.signDecision(decision);
+        return tell(parts, decision.decisionId, () =>
+          access.client.workflow.getHandle(command.actionId).executeUpdate(decideUpdate, {
+            args: [{ decision: jws, by: command.person.id, ...(command.proof === undefined ? {} : { proof: command.proof }) }],
+            updateId: decision.decisionId,
+          }),
+        );
+      };
+      const known = await views.recall(command.actionId, command.digest);
+      if (known?.plan !== undefined && (command.planDigest === undefined || command.planDigest === known.plan.digest)) return send(known, known.plan.digest);
       const { view, parts } = await views.read(command.actionId);
       const viewer = { principal: { kind: 'person', id: command.person.id }, operator: false } as const;
       const stale = command.digest !== view.digest || (command.planDigest !== undefined && command.planDigest !== view.planDigest);
@@ -126,15 +138,7 @@ export function createTemporalActions(deps: TemporalActionsDeps): Actions {
       // The worker would refuse it, whoever signs.
       if (view.doubt !== undefined) return { accepted: false, code: 'request-unsigned', detail: view.doubt, view };
       // Beside another digest than its own the plan in force makes a decision that no plan can be executed with.
-      const planDigest = command.digest === view.digest ? ((command.planDigest as Digest | undefined) ?? view.planDigest) : view.planDigest;
-      const decision = decisionOf(command, planDigest, now());
-      const jws = await signer.signDecision(decision);
-      return tell(parts, decision.decisionId, () =>
-        access.client.workflow.getHandle(command.actionId).executeUpdate(decideUpdate, {
-          args: [{ decision: jws, by: command.person.id, ...(command.proof === undefined ? {} : { proof: command.proof }) }],
-          updateId: decision.decisionId,
-        }),
-      );
+      return send(parts, command.digest === view.digest ? ((command.planDigest as Digest | undefined) ?? view.planDigest) : view.planDigest);
     },
 
     async cancel(id, principal, reason) {

@@ -14,11 +14,19 @@ export type ViewReader = {
    * Throws `not-found`, `temporal-unavailable` and `view-forged`.
    */
   read(id: string): Promise<TrustedView>;
+  /**
+   * The verified parts of an action that was read here before under this digest, verified again now, so that a decision on it needs no
+   * question to Temporal; `undefined` if it was not, or if anything stands against it.
+   */
+  recall(id: string, digest: string): Promise<TrustedParts | undefined>;
   /** The view that came with the answer to a message, told anew; read again if it is about another plan than these parts. */
   answered(parts: TrustedParts, view: ActionView): Promise<ActionView>;
   /** The view that came with the verdict on this request, told anew. */
   verdict(request: ActionRequest, signedRequest: string, view: SignedView<'signedPlan'>): Promise<ActionView>;
 };
+
+// A request and a plan take a few kilobytes each.
+const maxRemembered = 2_000;
 
 /** A view with the verified things that it was told from. */
 export type TrustedView = { readonly view: ActionView; readonly parts: TrustedParts };
@@ -33,11 +41,27 @@ export function createViewReader(access: TemporalAccess, trust: ViewTrust, onFor
       throw error;
     }
   }
+  // What was signed, as it was read last, by action: the oldest gives way.
+  const lastRead = new Map<string, unknown>();
   const told = (id: string, signed: unknown, state: unknown): Promise<TrustedView> =>
     loud(id, async () => {
       const parts = await trust.verify(id, signed);
-      return { parts, view: await trust.rebuild(parts, state) };
+      const view = await trust.rebuild(parts, state);
+      lastRead.delete(id);
+      if (!isFinal(view.status)) lastRead.set(id, signed);
+      for (const oldest of lastRead.keys()) {
+        if (lastRead.size <= maxRemembered) break;
+        lastRead.delete(oldest);
+      }
+      return { parts, view };
     });
+  async function recall(id: string, digest: string): Promise<TrustedParts | undefined> {
+    const signed = lastRead.get(id);
+    if (signed === undefined) return undefined;
+    // Its keys may have been marked since.
+    const parts = await trust.verify(id, signed).catch(() => undefined);
+    return parts?.doubt === undefined && parts?.plan?.actionDigest === digest ? parts : undefined;
+  }
   async function read(id: string): Promise<TrustedView> {
     const { signed, ...state } = await query(access, id);
     const { parts, view } = await told(id, signed, state);
@@ -46,6 +70,7 @@ export function createViewReader(access: TemporalAccess, trust: ViewTrust, onFor
   }
   return {
     read,
+    recall,
     answered: async (parts, view) =>
       view.planDigest === parts.plan?.digest ? loud(parts.request.id, () => trust.rebuild(parts, view)) : (await read(parts.request.id)).view,
     verdict: async (request, signedRequest, { signed, ...state }) => (await told(request.id, { ...signed, request, signedRequest }, state)).view,

@@ -174,6 +174,23 @@ describe('deciding', () => {
     // A click that came late is no sign of an attack.
     expect(forged).toEqual([]);
   });
+  it('on what was just shown asks Temporal nothing beforehand, and on anything else it does', async () => {
+    const access = temporalAccess(connection, 'default', testConverter('refuse'));
+    let asked = 0;
+    const getHandle = access.reader.getHandle.bind(access.reader);
+    access.reader.getHandle = (...args: Parameters<typeof getHandle>) => ((asked += 1), getHandle(...args));
+    const counted = makeActions({ access });
+    const { view } = await counted.submit(invoiceBot, review, randomUUID());
+    const command = { actionId: view.id, person: await human('dave'), channel: 'api', assurance: 'login', verdict: 'approve' } as const;
+    expect(await counted.decide({ ...command, digest: view.digest })).toMatchObject({ accepted: false, code: 'approver-is-requester' });
+    expect(asked).toBe(0);
+    expect(await counted.decide({ ...command, digest: digestText('x') })).toMatchObject({ code: 'decision-digest-mismatch' });
+    expect(asked).toBe(1);
+    // Another process of the api has shown nothing yet.
+    const other = makeActions({ access });
+    expect(await other.decide({ ...command, digest: view.digest })).toMatchObject({ accepted: false });
+    expect(asked).toBe(2);
+  });
   it('on a final action is refused, before and after its workflow has closed', async () => {
     const { view } = await submit();
     await decide(view, 'alice', 'reject');
