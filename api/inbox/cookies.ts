@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 /** The inbox's cookies by what they are for. */
-export type CookieName = 'session' | 'login' | 'flash';
+export type CookieName = 'session' | 'login' | 'flash' | 'left';
 
 /** Reads and writes the inbox's cookies. All are HttpOnly, SameSite=Lax, and `__Host-` where the origin is secure. */
 export type Cookies = {

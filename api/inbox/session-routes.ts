@@ -18,6 +18,9 @@ export type SignedInFor = (
   signedIn: { readonly personId: string | undefined; readonly idToken: string },
 ) => Promise<FastifyReply>;
 
+// Longer than providers usually keep a session.
+const leftSeconds = 30 * 86_400;
+
 /** Sign-in and sign-out. */
 export function sessionRoutes(
   app: FastifyInstance,
@@ -29,7 +32,9 @@ export function sessionRoutes(
   const ownOrigin = new URL(options.publicUrl).origin;
 
   app.get<{ Querystring: Record<string, unknown> }>('/login', async (request, reply) => {
-    const { url, attempt } = await login.start(safeReturnTo(request.query['return_to']), request.query['switch'] === '1');
+    // The provider's own session lives on after a sign-out here, and would sign in whoever opens the next link.
+    const again = request.query['switch'] === '1' || cookies.read(request, 'left') !== undefined;
+    const { url, attempt } = await login.start(safeReturnTo(request.query['return_to']), again);
     cookies.write(reply, 'login', await jar.sealLogin(attempt), 600);
     return reply.redirect(url.href, 303);
   });
@@ -52,6 +57,7 @@ export function sessionRoutes(
     const at = Math.floor(now().getTime() / 1000);
     const session = { ...who, csrf: newSecret(), startedAt: at, seenAt: at };
     cookies.write(reply, 'session', await jar.sealSession(session), sessionLimits.idle);
+    cookies.clear(reply, 'left');
     return reply.redirect(safeReturnTo(attempt.returnTo), 303);
   });
 
@@ -62,6 +68,7 @@ export function sessionRoutes(
       people.end(found.session);
     }
     cookies.clear(reply, 'session');
+    cookies.write(reply, 'left', '1', leftSeconds);
     return reply.redirect('/inbox/signed-out', 303);
   });
 

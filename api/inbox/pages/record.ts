@@ -26,12 +26,13 @@ export function decisions(view: ActionView): string {
       !${record.decision?.comment === undefined ? '' : html`<blockquote class="comment" dir="auto">${shownLines(record.decision.comment)}</blockquote>`}
     </li>`;
   });
+  const unlisted = view.refusedCount - view.decisions.filter((record) => !record.accepted).length;
   return html`<section class="card">
     <h2>Decisions</h2>
     <ul class="decisions">
       !${items}
     </ul>
-    !${view.refusedCount === 0 ? '' : html`<p class="muted">And ${view.refusedCount} more refused ${view.refusedCount === 1 ? 'attempt' : 'attempts'}.</p>`}
+    !${unlisted <= 0 ? '' : html`<p class="muted">And ${unlisted} more refused ${unlisted === 1 ? 'attempt' : 'attempts'}.</p>`}
   </section>`;
 }
 

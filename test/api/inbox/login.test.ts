@@ -153,6 +153,17 @@ describe('a session', () => {
     expect((await visitor.ask('/inbox/live', { headers: { cookie: `countersign_session=${copy}` } })).status).toBe(401);
   });
 
+  it('is not begun by the next link after a sign-out, though the provider still knows the person', async () => {
+    const visitor = new Visitor(rig.url);
+    const { page } = await visitor.signIn('alice-at-idp');
+    const prompt = async () => new URL((await visitor.ask('/inbox/login')).headers.get('location') ?? '').searchParams.get('prompt');
+    expect(await prompt()).toBeNull();
+    await visitor.follow('/inbox/logout', { form: { csrf: hidden(page, 'csrf') }, headers: { origin: rig.url } });
+    expect(await prompt()).toBe('login');
+    await visitor.signIn('bob', '/inbox/login');
+    expect(await prompt()).toBeNull();
+  });
+
   it('is made anew by each sign-in', async () => {
     const visitor = new Visitor(rig.url);
     const first = await visitor.signIn('alice-at-idp');

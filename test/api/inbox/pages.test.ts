@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inboxPlugin } from '../../../api/inbox/plugin.js';
+import { decisions } from '../../../api/inbox/pages/record.js';
 import { shown, shownLines } from '../../../api/inbox/shown.js';
 import type { ActionView } from '../../../domain/view.js';
 import { executedExport, pendingExport, pendingRole } from './fixtures.js';
@@ -250,3 +251,17 @@ async function eventually(holds: () => boolean | Promise<boolean>): Promise<void
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
+
+describe('refused attempts', () => {
+  const refused = {
+    decisionId: 'd',
+    at: '2026-11-21T10:00:00.000Z',
+    accepted: false,
+    round: 1,
+    refusal: { code: 'decided-already', detail: 'Again.' },
+  } as const;
+  it('are counted beside the list only where the list leaves them out', () => {
+    expect(decisions({ ...pendingExport(), decisions: [refused, refused], refusedCount: 2 })).not.toContain('more refused');
+    expect(decisions({ ...pendingExport(), decisions: [refused, refused], refusedCount: 3 })).toContain('And 1 more refused attempt.');
+  });
+});
