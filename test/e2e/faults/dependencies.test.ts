@@ -62,7 +62,7 @@ describe.sequential('an evidence log that cannot be written', () => {
     for (const { id } of [pending, held]) {
       expect((await callers.ended(id)).status).toBe('executed');
       expect(target.count(id)).toBe(1);
-      await until(() => evidenceOf(system, id).join() === 'opened,decided,closed', 90_000, `${id} is sealed`);
+      await until(() => evidenceOf(system, id).join() === 'opened,decided,released,closed', 90_000, `${id} is sealed`);
     }
     expect(target.count(unopened)).toBe(0);
     expect((await callers.shown(unopened)).status).toBe('error');
