@@ -131,11 +131,17 @@ export async function expectUntouched(rig: Rig, connector: RecordingConnector, i
 }
 
 /** Waits for the end of an action as its workflow tells it. */
-export function ended(rig: Rig, id: string): Promise<ActionView> {
-  return eventually(async () => {
-    const view = await rig.view(id);
-    return isFinal(view.status) ? view : undefined;
+export async function ended(rig: Rig, id: string): Promise<ActionView> {
+  const view = await eventually(async () => {
+    const shown = await rig.view(id);
+    return isFinal(shown.status) ? shown : undefined;
   });
+  // A final state is seen before it is sealed; what follows is about what is over.
+  await rig
+    .handle(id)
+    .result()
+    .catch(() => undefined);
+  return view;
 }
 
 export function newId(): `act_${string}` {
