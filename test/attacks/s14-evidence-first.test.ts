@@ -25,7 +25,11 @@ describe('S14: evidence first', () => {
   it('what cannot be opened in evidence does not run, even where policy allows it at once', async () => {
     const { rig, connector } = await scene.start(without('opened'));
     const request = rig.request(priceList);
-    await rig.client.workflow.start('action', { workflowId: request.id, taskQueue: rig.taskQueue, args: [{ request }] });
+    await rig.client.workflow.start('action', {
+      workflowId: request.id,
+      taskQueue: rig.taskQueue,
+      args: [{ request, signedRequest: await rig.sealRequest(request) }],
+    });
     expect(await ended(rig, request.id)).toMatchObject({ status: 'error', denial: { code: 'evidence-unavailable' } });
     expect(connector.ran).toEqual([]);
   });
