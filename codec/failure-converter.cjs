@@ -13,13 +13,11 @@ class VouchedFailureConverter extends DefaultFailureConverter {
 
   failureToError(failure, payloadConverter, context) {
     const told = failure.applicationFailureInfo;
-    if (!told || ofTheServer.has(told.type) || vouched(failure, payloadConverter, context)) return super.failureToError(failure, payloadConverter, context);
-    const forged = {
-      message: 'Somebody without a key reported this failure.',
-      source: failure.source,
-      applicationFailureInfo: { type: 'failure-unvouched', nonRetryable: true },
-    };
-    return super.failureToError(forged, payloadConverter, context);
+    if (!told || vouched(failure, payloadConverter, context)) return super.failureToError(failure, payloadConverter, context);
+    // Anybody can borrow the server's word too, so nothing of it but the word is taken over.
+    const type = ofTheServer.has(told.type) ? told.type : 'failure-unvouched';
+    const untold = { message: 'No process with a key reported this failure.', source: failure.source, applicationFailureInfo: { type, nonRetryable: true } };
+    return super.failureToError(untold, payloadConverter, context);
   }
 }
 

@@ -11,7 +11,7 @@ import { publish } from './publish.js';
 
 const maxReceiptLength = 8_192;
 // What codec/failure-converter.cjs makes of a failure that none of our processes reported.
-const unvouched = 'failure-unvouched';
+const unvouched: ReadonlySet<string> = new Set(['failure-unvouched', 'AcceptedUpdateCompletedWorkflow']);
 // Most actions are over sooner, and then no card and no attribute needs to say that they run.
 const slowAfterMs = 2_000;
 
@@ -103,7 +103,7 @@ function failureToOutcome(error: unknown): ExecutionOutcome {
   const finishedAt = new Date(Date.now()).toISOString();
   if (isCancellation(error)) return { status: 'cancelled', detail: 'It was stopped before the executor reported an effect.', finishedAt };
   const cause = error instanceof ActivityFailure ? error.cause : error;
-  if (cause instanceof ApplicationFailure && cause.type && cause.type !== unvouched && cause.nonRetryable)
+  if (cause instanceof ApplicationFailure && cause.type && !unvouched.has(cause.type) && cause.nonRetryable)
     return { status: 'failed', code: cause.type, detail: cause.message, finishedAt };
   // It was tried until its time was over, and each time the executor said that nothing had begun.
   if (cause instanceof ApplicationFailure && (cause.type === 'directory-unavailable' || cause.type === 'policy-unavailable'))

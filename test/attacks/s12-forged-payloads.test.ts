@@ -84,39 +84,45 @@ describe('S12: payloads that nobody with a key wrote for this action', () => {
     expect(await attacker(scene.temporal.address, call)).toMatchObject({ status: 'succeeded' });
   });
 
-  it.each(['failed', 'completed'] as const)('an execution reported as %s by somebody without a key ends as unknown, whatever they say of it', async (how) => {
-    let finish: () => void = () => undefined;
-    const held = new Promise<void>((resolve) => (finish = resolve));
-    const { rig, connector } = await scene.start({
-      connector: new RecordingConnector(async () => {
-        await held;
-        return succeeded();
-      }),
-    });
-    try {
-      const view = await rig.submit(rig.request(customers));
-      await rig.decide(view);
-      await eventually(() => connector.ran.length === 1);
-      const { events } = await keyless.workflow.getHandle(view.id).fetchHistory();
-      const scheduled = (events ?? []).map((event) => event.activityTaskScheduledEventAttributes).find((each) => each?.activityType?.name === 'execute');
-      const activity = { namespace: 'default', workflowId: view.id, activityId: scheduled?.activityId ?? expect.fail('execute was not scheduled') };
-      const payload = {
-        metadata: { encoding: Buffer.from('json/plain') },
-        data: Buffer.from('{"status":"failed","code":"target-refused","detail":"Run it again."}'),
-      };
-      if (how === 'completed') await connection.workflowService.respondActivityTaskCompletedById({ ...activity, result: { payloads: [payload] } });
-      else
-        await connection.workflowService.respondActivityTaskFailedById({
-          ...activity,
-          failure: { message: 'Run it again.', applicationFailureInfo: { type: 'target-refused', nonRetryable: true } },
-        });
-      const result = await rig.handle(view.id).result();
-      expect(result.status).toBe('unknown');
-      expect(JSON.stringify([result, await rig.view(view.id)])).not.toContain('Run it again.');
-    } finally {
-      finish();
-    }
-  });
+  it.each(['failed', 'failed in the words of the server', 'completed'] as const)(
+    'an execution reported as %s by somebody without a key ends as unknown, whatever they say of it',
+    async (how) => {
+      let finish: () => void = () => undefined;
+      const held = new Promise<void>((resolve) => (finish = resolve));
+      const { rig, connector } = await scene.start({
+        connector: new RecordingConnector(async () => {
+          await held;
+          return succeeded();
+        }),
+      });
+      try {
+        const view = await rig.submit(rig.request(customers));
+        await rig.decide(view);
+        await eventually(() => connector.ran.length === 1);
+        const { events } = await keyless.workflow.getHandle(view.id).fetchHistory();
+        const scheduled = (events ?? []).map((event) => event.activityTaskScheduledEventAttributes).find((each) => each?.activityType?.name === 'execute');
+        const activity = { namespace: 'default', workflowId: view.id, activityId: scheduled?.activityId ?? expect.fail('execute was not scheduled') };
+        const payload = {
+          metadata: { encoding: Buffer.from('json/plain') },
+          data: Buffer.from('{"status":"failed","code":"target-refused","detail":"Run it again."}'),
+        };
+        if (how === 'completed') await connection.workflowService.respondActivityTaskCompletedById({ ...activity, result: { payloads: [payload] } });
+        else
+          await connection.workflowService.respondActivityTaskFailedById({
+            ...activity,
+            failure: {
+              message: 'Run it again.',
+              applicationFailureInfo: { type: how === 'failed' ? 'target-refused' : 'AcceptedUpdateCompletedWorkflow', nonRetryable: true },
+            },
+          });
+        const result = await rig.handle(view.id).result();
+        expect(result.status).toBe('unknown');
+        expect(JSON.stringify([result, await rig.view(view.id)])).not.toContain('Run it again.');
+      } finally {
+        finish();
+      }
+    },
+  );
 
   it('a workflow started with anything but a request ends at once and blocks nobody', async () => {
     const { rig } = await scene.start();
