@@ -39,7 +39,7 @@ export interface Channel {
 export type EvidenceEntry = {
   readonly actionId: string;
   readonly key: string;
-  readonly kind: 'opened' | 'decided' | 'refused' | 'replanned' | 'released' | 'cancelled' | 'executed' | 'closed';
+  readonly kind: 'opened' | 'decided' | 'refused' | 'replanned' | 'released' | 'cancelled' | 'closed';
   readonly at: string;
   readonly body: Json;
 };

@@ -74,9 +74,6 @@ export type CancelResult = { readonly accepted: true; readonly cancellation: Can
 /** Closes an action and brings its cards up to date. */
 export type CloseInput = {
   readonly actionId: string;
-  /** Not read: what a closing entry is called is not the caller's to say. */
-  readonly key?: 'closed';
-  readonly kind?: 'closed';
   readonly atMs: number;
   readonly status: ActionStatus;
   readonly outcome?: ExecutionOutcome;

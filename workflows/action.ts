@@ -156,8 +156,6 @@ async function close(state: ActionState, notices: Notices): Promise<void> {
   const apart = state.attempts > 0 && (outcome === undefined || outcome.status === 'cancelled');
   const closed = await (apart ? sealingApart : sealing).close({
     actionId: state.request.id,
-    key: 'closed',
-    kind: 'closed',
     atMs: state.endedAtMs,
     status,
     ...(outcome === undefined ? {} : { outcome }),
