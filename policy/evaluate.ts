@@ -52,25 +52,34 @@ export function evaluate(bundle: PolicyBundle, request: ActionRequest, facts: Po
   return { outcome: 'review', policies, stages };
 }
 
+/** The question as the engine is asked it: who, what, on what, in which circumstances, and what is known of those named. */
+export function cedarRequest(
+  request: ActionRequest,
+  facts: PolicyFacts,
+): Pick<cedar.StatefulAuthorizationCall, 'principal' | 'action' | 'resource' | 'context' | 'entities'> {
+  const { requester, resource } = request;
+  return {
+    principal: { type: requester.kind === 'agent' ? 'Agent' : 'Person', id: requester.id },
+    action: { type: 'Action', id: request.action },
+    resource: { type: resource.type, id: resource.id },
+    context: {
+      reason: request.reason,
+      environment: facts.environment,
+      risk: facts.risk.score,
+      signals: facts.risk.signals.map((signal) => signal.name),
+      hour: facts.local.hour,
+      weekday: facts.local.weekday,
+      parameters: facts.parameters as Record<string, cedar.CedarValueJson>,
+      ...(request.onBehalfOf === undefined ? {} : { onBehalfOf: { __entity: { type: 'Person', id: request.onBehalfOf } } }),
+    },
+    entities: entities(request, facts),
+  };
+}
+
 function ask(bundle: PolicyBundle, request: ActionRequest, facts: PolicyFacts): cedar.Response | string {
   try {
-    const { requester, resource } = request;
-    const principal = { type: requester.kind === 'agent' ? 'Agent' : 'Person', id: requester.id };
     const answer = cedar.statefulIsAuthorized({
-      principal,
-      action: { type: 'Action', id: request.action },
-      resource: { type: resource.type, id: resource.id },
-      context: {
-        reason: request.reason,
-        environment: facts.environment,
-        risk: facts.risk.score,
-        signals: facts.risk.signals.map((signal) => signal.name),
-        hour: facts.local.hour,
-        weekday: facts.local.weekday,
-        parameters: facts.parameters as Record<string, cedar.CedarValueJson>,
-        ...(request.onBehalfOf === undefined ? {} : { onBehalfOf: { __entity: { type: 'Person', id: request.onBehalfOf } } }),
-      },
-      entities: entities(request, facts),
+      ...cedarRequest(request, facts),
       preparsedSchemaName: bundle.preparsed.schema,
       preparsedPolicySetId: bundle.preparsed.policies,
       validateRequest: true,

@@ -20,6 +20,8 @@ export type PlanDeps = {
   readonly connectors: ReadonlyMap<string, ConnectorDefinition>;
   readonly timeZone: string;
   readonly environment: string;
+  /** What stands between a plan and the engine in tools that explain a verdict or replay one; no process of a deployment sets it. */
+  readonly evaluate?: typeof evaluate;
 };
 
 /** A plan, and the humans it involves by name. */
@@ -58,7 +60,7 @@ export async function makePlan(deps: PlanDeps, request: ActionRequest, now: Date
         plan: denied({ policies: [], code: 'connector-mismatch', detail: 'The connector has changed since the request was made.' }, excluded),
         ...names,
       };
-    const answer = evaluate(deps.bundle(), request, {
+    const answer = (deps.evaluate ?? evaluate)(deps.bundle(), request, {
       ...(owner === undefined ? {} : { owner: { id: owner.id, groups: owner.groups } }),
       ...(beneficiary === undefined ? {} : { beneficiary: { id: beneficiary.id, groups: beneficiary.groups } }),
       requesterGroups: requester?.groups ?? [],
@@ -121,7 +123,7 @@ async function knownPerson(directory: Directory, id: string, what: string): Prom
 }
 
 /** Says why the stages cannot all be passed by different, uninvolved people, even after all escalations. */
-async function unsatisfiable(directory: Directory, stages: readonly PlanStage[], excluded: readonly string[]): Promise<string | undefined> {
+export async function unsatisfiable(directory: Directory, stages: readonly PlanStage[], excluded: readonly string[]): Promise<string | undefined> {
   const seats: { quorum: number; candidates: readonly string[] }[] = [];
   for (const stage of stages) {
     const people = await directory.members(approversAt(stage, stage.escalations.length), memberLimit);
