@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { processRoles, type ProcessRole } from '../config/key-files.js';
-import { loadConfig } from '../config/load.js';
 import { CountersignError } from '../domain/errors.js';
+import { configOf } from './config.js';
 import {
   activateRotation,
   createKeys,
@@ -75,7 +75,7 @@ export function keysCommand(): Command {
 function withFolder(command: Command): Command {
   return command
     .option('-d, --directory <folder>', 'the key folder; keys.directory of the configuration when absent')
-    .option('-c, --config <file>', 'the configuration; COUNTERSIGN_CONFIG or countersign.yaml when absent');
+    .option('-c, --config <file>', 'the configuration; COUNTERSIGN_CONFIG, countersign.yaml or what npm start wrote when absent');
 }
 
 function withSource(command: Command): Command {
@@ -89,7 +89,7 @@ function withSource(command: Command): Command {
 function folderOf({ directory, config }: Where): KeyFolder {
   const now = Math.floor(Date.now() / 1000);
   if (directory !== undefined) return { directory: path.resolve(directory), now };
-  const loaded = loadConfig(config);
+  const loaded = configOf(config);
   return { directory: loaded.resolve(loaded.keys.directory), now };
 }
 

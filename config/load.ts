@@ -100,7 +100,7 @@ function readText(file: string): string {
   } catch {
     throw new CountersignError(
       'config-invalid',
-      `${file} cannot be read; name the configuration with COUNTERSIGN_CONFIG or run "npm start", which writes one.`,
+      `${file} cannot be read; name the configuration with COUNTERSIGN_CONFIG, or for a try run "npm start", which writes .countersign/countersign.yaml.`,
     );
   }
 }

@@ -58,7 +58,11 @@ export const errorCodes = {
   'decision-expired': { status: 409, title: 'The decision came after the deadline', remedy: 'Ask the requester to submit the action again.' },
   'decision-replayed': { status: 409, title: 'This decision was used before', remedy: 'Nothing was changed; a decision counts once.' },
   'decided-already': { status: 409, title: 'This person has already decided on this action', remedy: 'One human counts once; somebody else has to decide.' },
-  'approver-not-eligible': { status: 403, title: 'This person is not an approver of this action now', remedy: 'The card lists who can decide.' },
+  'approver-not-eligible': {
+    status: 403,
+    title: 'This person is not an approver of this action now',
+    remedy: 'The card lists who can decide; in the API it is `stage.approvers` of the action.',
+  },
   'approver-is-requester': {
     status: 403,
     title: 'Nobody approves their own action',

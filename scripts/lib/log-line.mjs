@@ -33,11 +33,11 @@ export function parseLine(line) {
   return { data: undefined, level: 30, text: line };
 }
 
-/** One short line for people, or undefined for what only a log file needs, such as each request. */
+/** One short line for people, or undefined for what only a log file needs, such as each request and each page that an operator had decrypted. */
 export function prettyLine({ data, level, text }) {
   // Node's own notices, such as deprecations of a library, are in the log file.
   if (data === undefined) return /^\(node:\d+\)|^\(Use `node /.test(text) ? undefined : text;
-  if (level < 30 || (level === 30 && (data.req ?? data.res ?? data.route) !== undefined)) return undefined;
+  if (level < 30 || (level === 30 && (data.req ?? data.res ?? data.route ?? data.audit) !== undefined)) return undefined;
   const cause = data.err ?? data.error;
   const why = typeof cause === 'object' && cause !== null ? (cause.message ?? '') : (cause ?? '');
   const rest = Object.entries(data)

@@ -108,11 +108,9 @@ async function showSample({ home, config }, signal) {
   const scenario = scenarios.approval;
   const client = new Client({ home, publicUrl: config.publicUrl, subject: scenario.agent });
   const { view, again } = await sampleAction(home, client, scenario);
-  console.log(
-    again
-      ? `${await waitingCount(client)} The sample action of an earlier start is one of them; its deadline is ${view.deadline_at ?? view.expires_at}.`
-      : 'A sample agent has asked for something.',
-  );
+  const waiting = await waitingCount(client);
+  if (again) console.log(`${waiting} The sample action of an earlier start is one of them; its deadline is ${view.deadline_at ?? view.expires_at}.`);
+  else console.log(['A sample agent has asked for something.', ...(waiting.startsWith('1 ') ? [] : [waiting])].join(' '));
   console.log(invitation(config, view, scenario));
   let seen = 0;
   for await (const now of client.follow(view.id, signal)) {

@@ -1,7 +1,8 @@
+import pg from 'pg';
 import type { Fact, Preview } from '../../../domain/connector.js';
 import type { ReadTransaction } from './postgres-export-client.js';
 import { checkColumns } from './postgres-export-columns.js';
-import { filterSummary, type ExportOrder } from './postgres-export-sql.js';
+import { exportStatement, filterSummary, type ExportOrder } from './postgres-export-sql.js';
 
 const maxListed = 100;
 const notLookedAt = 'unknown; a query is not looked at before it is approved';
@@ -9,8 +10,8 @@ const notLookedAt = 'unknown; a query is not looked at before it is approved';
 type Where = { readonly file: string; readonly maxRows: number };
 
 /**
- * Says what the export of a table would yield, from the catalogue alone. Nothing of the request reaches the planner, and no
- * value of the filter the database: what depends on the rows that match would tell the requester about them before anyone approved.
+ * Says what the export of a table would yield, from the catalogue and, with a filter, the planner's estimate, which reads no row. The estimate
+ * tells of the rows that match, so a preview is for those who decide: the api keeps it from whoever asked.
  */
 export async function previewTable(transaction: ReadTransaction, order: ExportOrder, where: Where): Promise<Preview> {
   const { source, parameters } = order;
@@ -18,13 +19,14 @@ export async function previewTable(transaction: ReadTransaction, order: ExportOr
   await checkColumns(transaction, order);
   const types = await columnTypes(transaction, source);
   const size = await tableSize(transaction, source);
+  const matching = parameters.filter === undefined ? undefined : await estimate(transaction, order);
   const columns = parameters.columns ?? [];
   const named = columns.slice(0, maxListed).map((name) => `${name} (${types.get(name) ?? 'unknown'})`);
   const wholeTable = parameters.filter === undefined && parameters.limit === undefined;
   return {
     facts: [
       { label: 'Source', value: `${source.schema}.${source.table} of ${order.target}` },
-      { label: 'Rows', value: rowsText(size, parameters.limit, parameters.filter !== undefined) },
+      { label: 'Rows', value: rowsText(size, parameters.limit, parameters.filter !== undefined, matching) },
       { label: 'Columns', value: named.join(', ') + (columns.length > maxListed ? ` and ${columns.length - maxListed} more` : '') },
       { label: 'Filter', value: filterSummary(order) },
       ...(parameters.order_by === undefined
@@ -67,11 +69,31 @@ const fileFacts = (order: ExportOrder, where: Where): readonly Fact[] => [
   { label: 'File', value: where.file },
 ];
 
-/** How many rows, from the size of the whole table and the limit, never from what matches. */
-function rowsText(size: number | undefined, limit: number | undefined, filtered: boolean): string {
+/** How many rows, from the limit, the size of the whole table, and the estimate of those that match. */
+function rowsText(size: number | undefined, limit: number | undefined, filtered: boolean, matching: number | undefined): string {
   const table = size === undefined ? 'a table whose size is unknown' : `about ${count(size)}`;
-  const which = limit !== undefined ? `at most ${count(limit)}` : filtered ? 'some' : 'all';
-  return `${which} of ${table}${filtered ? ', those that match the filter' : ''}`;
+  const most = limit === undefined ? '' : `at most ${count(limit)} of `;
+  if (!filtered) return `${most || 'all of '}${table}`;
+  const match = matching === undefined ? 'those that match the filter, whose number could not be estimated' : `about ${count(matching)} that match the filter`;
+  return `${most}${match}, out of ${table}`;
+}
+
+/**
+ * The planner's estimate of the rows that match, to two digits, which is more than it knows. Undefined when it gives none, as for a value
+ * that fits no number: the export itself will say what is wrong with that.
+ */
+async function estimate(transaction: ReadTransaction, order: ExportOrder): Promise<number | undefined> {
+  const { text, values } = exportStatement(order, Number.MAX_SAFE_INTEGER);
+  try {
+    const [row] = await transaction.query<{ 'QUERY PLAN': unknown }>({ text: `explain (format json) ${text}`, values });
+    const [plan] = row?.['QUERY PLAN'] as readonly { readonly Plan: { readonly 'Plan Rows': unknown } }[];
+    const rows = plan?.Plan['Plan Rows'];
+    return typeof rows === 'number' && Number.isFinite(rows) && rows >= 0 ? Number(rows.toPrecision(2)) : undefined;
+  } catch (error) {
+    // The database's own words may hold a value of the filter.
+    if (error instanceof pg.DatabaseError || error instanceof TypeError) return undefined;
+    throw error;
+  }
 }
 
 type Table = { readonly schema: string; readonly table: string };

@@ -46,7 +46,7 @@ describe('deciding', () => {
     expect(answer.status).toBe(403);
     expect(page).toContain('Your rejection did not count, and nothing was changed');
     expect(page).toContain('Alice Almeida left the group.');
-    expect(page).toContain('The card lists who can decide.');
+    expect(page).toContain('The card lists who can decide');
     expect(page).toContain('>too many rows</textarea>');
   });
 
