@@ -7,12 +7,13 @@ import { CountersignError } from '../domain/errors.js';
 import { importSigningKey, importTrustedKeys } from '../domain/signing.js';
 import { readPolicyFiles } from '../policy/bundle.js';
 import { openSignedPolicies, signPolicies } from '../policy/signed-bundle.js';
+import { checkCommand } from './policy-check.js';
 
 const daySeconds = 86_400;
 
 /** `countersign policy`: what the authors of policy do, on a machine of their own. */
 export function policyCommand(): Command {
-  const policy = new Command('policy').description('Sign the policy that executors judge by');
+  const policy = new Command('policy').description('Check, explain and sign policy');
 
   policy
     .command('keygen')
@@ -37,6 +38,7 @@ export function policyCommand(): Command {
     .option('--policies <folder>', 'also compare with the policies of this folder')
     .action(verify);
 
+  policy.addCommand(checkCommand());
   return policy;
 }
 

@@ -156,3 +156,22 @@ export function policyParameters(definition: ConnectorDefinition, parameters: Js
   }
   return seen;
 }
+
+/** The names under which a connector can hand parameters to policy. */
+export function policyParameterNames(definition: Pick<ConnectorDefinition, 'parameters'>): readonly string[] {
+  return policyMembers(definition).map(({ name }) => name);
+}
+
+type PolicyMember = { readonly name: string; readonly shown: boolean };
+
+function policyMembers(definition: Pick<ConnectorDefinition, 'parameters'>): readonly PolicyMember[] {
+  const { properties } = definition.parameters;
+  const marked = (within: Json | undefined, prefix: string): readonly PolicyMember[] =>
+    Object.entries(isJsonObject(within) ? within : {}).flatMap(([name, schema]) =>
+      isJsonObject(schema) && schema['x-policy'] === true ? [{ name: `${prefix}${name}`, shown: schema['x-display'] === true }] : [],
+    );
+  const inner = Object.entries(isJsonObject(properties) ? properties : {}).flatMap(([key, schema]) =>
+    isJsonObject(schema) && isJsonObject(schema['items']) ? marked(schema['items']['properties'], `${key}_`) : [],
+  );
+  return [...marked(properties, ''), ...inner];
+}
