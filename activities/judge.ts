@@ -1,8 +1,9 @@
 import type { Decision, DecisionRecord } from '../domain/decision.js';
+import { circleRefusal, circleSince, circleWindowMs, circleWith, humansBehind } from '../domain/circles.js';
 import { digestText } from '../domain/digest.js';
 import { CountersignError } from '../domain/errors.js';
 import { verifyRequest } from '../domain/grant.js';
-import { planDigest, type Plan } from '../domain/plan.js';
+import { planDigest, type Plan, type PlanStage } from '../domain/plan.js';
 import { isDecisionProof, proofDigest, weigh, type Proven } from '../domain/proof.js';
 import { actionDigest, requestDigest } from '../domain/request.js';
 import { involvedIn, refuseApprover, type Refusal } from '../domain/separation.js';
@@ -12,6 +13,7 @@ import type { WorkerDeps } from './deps.js';
 import { reevaluate } from './open.js';
 import { record as recordEntry } from './record.js';
 import { isReleased, release } from './release.js';
+import type { RecordedApproval } from './ports.js';
 import type { CancelResult, JudgeInput, WorkerActivities } from './types.js';
 
 // Decisions carry the time at which the person decided; their signature is made at once.
@@ -28,6 +30,7 @@ export function judge(deps: WorkerDeps): WorkerActivities['judge'] {
     const at = new Date(input.nowMs).toISOString();
     const base = { at, round: input.round };
     let record: DecisionRecord;
+    let approval: RecordedApproval | undefined;
     if (typeof signed === 'string' || !isDecision(signed.content)) {
       const detail = typeof signed === 'string' ? signed : 'not the shape of a decision';
       record = {
@@ -44,14 +47,17 @@ export function judge(deps: WorkerDeps): WorkerActivities['judge'] {
         refuseClaims(input, decision, signed) ??
         (await refuseSettled(deps, input, decision)) ??
         (plan === undefined ? noPlan : await refuse(deps, input, plan, decision, proven));
+      const approves = refusal === undefined && decision.verdict === 'approve';
+      const circle = approves ? await circleOf(deps, input, plan?.stages[input.stage], decision) : {};
+      if (approves && circle.refusal === undefined) approval = { by: decision.person.id, of: humansBehind(input.request), at: decision.decidedAt };
       record = {
         ...base,
         decisionId: decision.decisionId,
         decision,
         proven: proven.assurance,
         stage: input.stage,
-        accepted: refusal === undefined,
-        ...(refusal === undefined ? {} : { refusal }),
+        accepted: (refusal ?? circle.refusal) === undefined,
+        ...(refusal === undefined ? circle : { refusal }),
       };
     }
     const repeated = input.usedDecisionIds.includes(record.decisionId) || record.decision === undefined;
@@ -64,7 +70,12 @@ export function judge(deps: WorkerDeps): WorkerActivities['judge'] {
         kind: record.accepted ? 'decided' : 'refused',
         at,
         // The proof itself is for the executor: an ID token says more of a person than evidence has to keep.
-        body: { record, signedDecision: input.signedDecision, ...(isDecisionProof(input.proof) ? { proofDigest: proofDigest(input.proof) } : {}) },
+        body: {
+          record,
+          signedDecision: input.signedDecision,
+          ...(isDecisionProof(input.proof) ? { proofDigest: proofDigest(input.proof) } : {}),
+          ...(approval === undefined ? {} : { approval }),
+        },
       },
       (earlier) => sameRecord((earlier.body as unknown as { readonly record: DecisionRecord }).record, record),
     );
@@ -147,6 +158,22 @@ async function refuse(deps: WorkerDeps, input: JudgeInput, plan: Plan, decision:
     if (error instanceof CountersignError && error.code === 'directory-unavailable') return { code: error.code, detail: error.detail };
     throw error;
   }
+}
+
+/** Whether this approval closes a circle: refused where the stage says so, and otherwise told by name. */
+async function circleOf(
+  deps: WorkerDeps,
+  { request }: JudgeInput,
+  stage: PlanStage | undefined,
+  { person, decidedAt }: Decision,
+): Promise<Pick<DecisionRecord, 'refusal' | 'circle'>> {
+  const since = circleSince(decidedAt, stage?.circles?.refuseWithinMs ?? circleWindowMs);
+  const behind = humansBehind(request);
+  const fact = circleWith(person.id, behind, await deps.evidence.approvalsBy(behind, since, person.id), since);
+  if (fact === undefined) return {};
+  const other = await deps.directory.person(fact.by).catch(() => undefined);
+  const circle = { with: { id: fact.by, name: other?.name ?? fact.by }, at: fact.at };
+  return stage?.circles === undefined ? { circle } : { refusal: circleRefusal(fact), circle };
 }
 
 /** Verifies a cancellation: only the requester or the agent's owner may stop an action. Records it either way. */

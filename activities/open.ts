@@ -4,7 +4,7 @@ import { isBeforeRequest, verifyRequest } from '../domain/grant.js';
 import { planDigest, recheck, type Plan } from '../domain/plan.js';
 import { actionDigest, requestDigest, type ActionRequest } from '../domain/request.js';
 import { sign } from '../domain/signing.js';
-import { makePlan } from '../policy/plan.js';
+import { makePlan, type PlanDeps } from '../policy/plan.js';
 import { findApprovers } from './find-approvers.js';
 import { requireRoom } from './record.js';
 import type { Refusal } from '../domain/separation.js';
@@ -24,7 +24,7 @@ export function open(deps: WorkerDeps): WorkerActivities['open'] {
     const forged = await verifyRequest(request, signedRequest, deps.trusted);
     const refusal = forged === undefined ? undefined : ({ code: 'request-unsigned', detail: `The request was not accepted by the api: ${forged}.` } as const);
     const fields = definition === undefined ? [] : displayFields(definition, request.parameters);
-    const planned = await makePlan(deps, request, new Date(nowMs), refusal ?? refuseTime(request, nowMs) ?? refuseUnseen(fields));
+    const planned = await makePlan(planDeps(deps), request, new Date(nowMs), refusal ?? refuseTime(request, nowMs) ?? refuseUnseen(fields));
     const opened = await signedPlan(deps, request, planned.plan);
     const { owner, onBehalfOf } = planned;
     const result: OpenResult = {
@@ -90,7 +90,7 @@ function refuseUnseen(fields: readonly DisplayField[]): Refusal | undefined {
 /** Evaluates policy again, for the moment of execution. The stricter of the two plans counts. */
 export async function reevaluate(deps: WorkerDeps, input: Pick<JudgeInput, 'request' | 'round' | 'nowMs'> & { readonly plan: Plan }): Promise<Reevaluation> {
   const { request, plan, round, nowMs } = input;
-  const again = await makePlan(deps, request, new Date(nowMs), refuseTime(request, nowMs));
+  const again = await makePlan(planDeps(deps), request, new Date(nowMs), refuseTime(request, nowMs));
   const verdict = recheck(plan, again.plan);
   if (verdict.kind === 'proceed') return { verdict: 'proceed' };
   await requireRoom(deps.evidence, request.id, 'replanned');
@@ -103,6 +103,10 @@ export async function reevaluate(deps: WorkerDeps, input: Pick<JudgeInput, 'requ
     body: { verdict: verdict.kind, opened },
   });
   return entry.body as unknown as Reevaluation;
+}
+
+function planDeps(deps: WorkerDeps): PlanDeps {
+  return { ...deps, approvalsBy: (people, since) => deps.evidence.approvalsBy(people, since) };
 }
 
 async function signedPlan(deps: WorkerDeps, request: ActionRequest, plan: Plan): Promise<OpenedPlan> {

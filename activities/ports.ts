@@ -1,3 +1,4 @@
+import type { ApprovalFact, Consent } from '../domain/circles.js';
 import type { ConnectorDefinition, ExecutionOutcome, Preview } from '../domain/connector.js';
 import type { Digest } from '../domain/digest.js';
 import type { Json, JsonObject } from '../domain/json.js';
@@ -47,6 +48,9 @@ export type EvidenceEntry = {
 /** An entry with its place in the log and the digest of its content. */
 export type RecordedEntry = EvidenceEntry & { readonly position: number; readonly digest: Digest };
 
+/** What a `decided` entry says in `approval`: who approved an action of whom. */
+export type RecordedApproval = { readonly by: PersonId; readonly of: readonly PersonId[]; readonly at: string };
+
 /** The append-only evidence log. */
 export interface EvidenceLog {
   /**
@@ -56,6 +60,8 @@ export interface EvidenceLog {
   append(entry: EvidenceEntry): Promise<RecordedEntry>;
   /** All entries of one action in order. */
   ofAction(actionId: string): Promise<readonly RecordedEntry[]>;
+  /** Whose actions these people have approved since then, as `decided` entries say in `approval`: each pair once, with the latest time; `of` asks about the actions of one alone. */
+  approvalsBy(people: readonly PersonId[], since: string, of?: PersonId): Promise<readonly ApprovalFact[]>;
   close(): Promise<void>;
 }
 
@@ -106,7 +112,11 @@ export interface GrantStore {
     readonly at: string;
     /** The executor itself when absent. */
     readonly by?: GrantState['by'];
+    /** Who consented to it. Kept with the grant, in one step with looking for circles: throws `approval-circle` if one refuses it. */
+    readonly consent?: Consent;
   }): Promise<{ readonly first: boolean; readonly known: GrantState }>;
+  /** Whose actions these people have approved since then, of those that were begun: each pair once, with the latest time; `of` asks about the actions of one alone. */
+  approvalsBy(people: readonly PersonId[], since: string, of?: PersonId): Promise<readonly ApprovalFact[]>;
   /** What is known of an action, without consuming anything; undefined if its grant was never consumed. */
   find(actionId: string): Promise<GrantState | undefined>;
   /** Notes one more attempt at an idempotent step. */

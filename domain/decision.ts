@@ -1,6 +1,6 @@
 import type { Digest } from './digest.js';
 import type { ErrorCode } from './errors.js';
-import type { Assurance, DecisionChannel, PersonId } from './principal.js';
+import type { Assurance, DecisionChannel, PersonId, PersonRef } from './principal.js';
 import type { ActionId } from './request.js';
 
 /** What one person said about one action, as signed by the decision key. */
@@ -45,6 +45,8 @@ export type DecisionRecord = {
   readonly proven?: Assurance;
   /** Index of the stage that it counted for. */
   readonly stage?: number;
+  /** Somebody behind the action who approved one of this person's own, and when: the two approve each other's actions. */
+  readonly circle?: { readonly with: PersonRef; readonly at: string };
   /** Number of the plan it was made under; a new plan voids earlier approvals. */
   readonly round: number;
 };

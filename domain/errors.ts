@@ -68,6 +68,11 @@ export const errorCodes = {
     title: 'Nobody approves their own action',
     remedy: 'Somebody who is neither requester, owner nor beneficiary has to decide.',
   },
+  'approval-circle': {
+    status: 403,
+    title: "These two people would approve each other's actions",
+    remedy: 'Somebody else has to decide whose actions nobody behind this one has approved lately.',
+  },
   'approver-not-human': { status: 403, title: 'Agents and workloads cannot decide', remedy: 'A person has to sign in and decide.' },
   'assurance-too-low': { status: 403, title: 'This action needs a stronger sign-in', remedy: 'Open the action in the inbox and sign in as it asks.' },
   'cancel-not-permitted': { status: 403, title: 'Only the requester or its owner may cancel', remedy: 'Ask them, or reject the action as an approver.' },

@@ -24,6 +24,8 @@ export type PlanStage = {
   readonly expiresInMs: number;
   readonly assurance: Assurance;
   readonly channels: readonly ChannelRef[];
+  /** Refuses an approver an action of whom somebody behind this one approved within this time. Absent: it is shown, and not refused. */
+  readonly circles?: { readonly refuseWithinMs: number };
 };
 
 /** Risk from 0 to 100 with the signals that made it up. */
@@ -43,6 +45,8 @@ export type Plan = {
   readonly stages: readonly PlanStage[];
   /** Humans who may not approve: requester, owner, beneficiary, every alias of theirs. Directory ids, sorted. */
   readonly excluded: readonly PersonId[];
+  /** Who would close a circle by approving, with whom, as far as it was known when this was made; absent when nobody. */
+  readonly circles?: readonly { readonly approver: PersonId; readonly with: PersonId; readonly at: string }[];
   readonly policyDigest: Digest;
   readonly evaluatedAt: string;
   /** After this time nothing may be decided or executed under this plan. */

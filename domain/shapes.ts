@@ -16,7 +16,7 @@ const approverSet = (value: unknown): boolean => isJsonObject(value) && texts(va
 
 function stage(value: unknown): boolean {
   if (!isJsonObject(value)) return false;
-  const { name, route, approvers, quorum, expiresInMs, assurance, escalations, remindAfterMs, channels } = value;
+  const { name, route, approvers, quorum, expiresInMs, assurance, escalations, remindAfterMs, channels, circles } = value;
   return (
     text(name) &&
     text(route) &&
@@ -26,6 +26,7 @@ function stage(value: unknown): boolean {
     oneOf(assurances, assurance) &&
     Array.isArray(remindAfterMs) &&
     Array.isArray(channels) &&
+    (circles === undefined || (isJsonObject(circles) && typeof circles['refuseWithinMs'] === 'number' && circles['refuseWithinMs'] > 0)) &&
     Array.isArray(escalations) &&
     escalations.every((step) => isJsonObject(step) && typeof step['afterMs'] === 'number' && approverSet(step['approvers']))
   );
@@ -52,13 +53,15 @@ export function isRequest(value: unknown): value is ActionRequest {
 
 /** True when the content of a signed plan has the shape of one. */
 export function isPlan(value: JsonObject): value is JsonObject & Plan {
-  const { actionId, requestDigest, outcome, policies, stages, excluded, policyDigest, evaluatedAt, expiresAt } = value;
+  const { actionId, requestDigest, outcome, policies, stages, excluded, circles, policyDigest, evaluatedAt, expiresAt } = value;
   return (
     text(actionId) &&
     text(requestDigest) &&
     (outcome === 'allow' || outcome === 'deny' || outcome === 'review') &&
     texts(policies) &&
     texts(excluded) &&
+    (circles === undefined ||
+      (Array.isArray(circles) && circles.every((one) => isJsonObject(one) && text(one['approver']) && text(one['with']) && time(one['at'])))) &&
     text(policyDigest) &&
     time(evaluatedAt) &&
     time(expiresAt) &&

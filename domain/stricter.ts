@@ -48,6 +48,8 @@ function shortStage(candidate: PlanStage, stage: PlanStage): string | undefined 
   if (!assuranceSuffices(candidate.assurance, stage.assurance)) return `assurance ${candidate.assurance} instead of ${stage.assurance}`;
   if (candidate.expiresInMs > stage.expiresInMs) return 'more time to decide';
   if (!within(candidate.approvers, stage.approvers)) return 'other approvers';
+  // Written so that a window that is no number is too short.
+  if (stage.circles !== undefined && !((candidate.circles?.refuseWithinMs ?? 0) >= stage.circles.refuseWithinMs)) return 'circles are let through';
   let afterMs = 0;
   for (const step of candidate.escalations) {
     // Steps are counted in their order: an early one that stands behind a late one would bring the late one forward.

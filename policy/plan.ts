@@ -2,17 +2,19 @@ import { connectorDigest, type ConnectorDefinition } from '../domain/connector.j
 import type { Directory, DirectoryPerson } from '../directory/port.js';
 import { policyParameters } from '../domain/display.js';
 import { CountersignError } from '../domain/errors.js';
+import type { ApprovalFact } from '../domain/circles.js';
 import type { Plan, PlanStage } from '../domain/plan.js';
 import { assessRisk, type LocalTime } from '../domain/risk.js';
 import { requestDigest, type ActionRequest } from '../domain/request.js';
-import { approversAt, canStaff, type Refusal } from '../domain/separation.js';
-import type { PersonRef, Principal } from '../domain/principal.js';
+import type { Refusal } from '../domain/separation.js';
+import type { PersonId, PersonRef, Principal } from '../domain/principal.js';
 import type { PolicyBundle } from './bundle.js';
+import { possibleCircles, staff, withCircles } from './staffing.js';
 import { evaluate, type PolicyAnswer } from './evaluate.js';
 
 /** How long an approved action may wait for its execution. */
 const executionWindowMs = 60 * 60_000;
-const memberLimit = 500;
+const maxCircles = 20;
 
 export type PlanDeps = {
   readonly bundle: () => PolicyBundle;
@@ -22,6 +24,8 @@ export type PlanDeps = {
   readonly environment: string;
   /** What stands between a plan and the engine in tools that explain a verdict or replay one; no process of a deployment sets it. */
   readonly evaluate?: typeof evaluate;
+  /** Whose actions these people have approved since then, each pair once; without it no circle is known. */
+  readonly approvalsBy?: (people: readonly PersonId[], since: string) => Promise<readonly ApprovalFact[]>;
 };
 
 /** A plan, and the humans it involves by name. */
@@ -71,11 +75,21 @@ export async function makePlan(deps: PlanDeps, request: ActionRequest, now: Date
     });
     if (answer.outcome === 'deny') return { plan: denied(answer, excluded), ...names };
     const stages = answer.outcome === 'review' ? answer.stages : [];
-    const gap = await unsatisfiable(deps.directory, stages, excluded);
+    const circles = await possibleCircles(deps.approvalsBy, request, stages, now);
+    const { gap, candidates } = await staff(deps.directory, stages, excluded, { facts: circles, now });
     if (gap !== undefined) return { plan: denied({ policies: answer.policies, code: 'route-unsatisfiable', detail: gap }, excluded), ...names };
+    const shown = circles.filter(({ of }) => candidates.has(of)).slice(0, maxCircles);
     const lifetimeMs = stages.reduce((sum, stage) => sum + stage.expiresInMs, 0) + executionWindowMs;
     return {
-      plan: { ...base, outcome: answer.outcome, policies: answer.policies, stages, excluded, expiresAt: new Date(now.getTime() + lifetimeMs).toISOString() },
+      plan: {
+        ...base,
+        ...(shown.length === 0 ? {} : withCircles(risk, shown, candidates)),
+        outcome: answer.outcome,
+        policies: answer.policies,
+        stages,
+        excluded,
+        expiresAt: new Date(now.getTime() + lifetimeMs).toISOString(),
+      },
       ...names,
     };
   } catch (error) {
@@ -122,16 +136,9 @@ async function knownPerson(directory: Directory, id: string, what: string): Prom
   return person;
 }
 
-/** Says why the stages cannot all be passed by different, uninvolved people, even after all escalations. */
+/** Says why the stages cannot all be passed by different, uninvolved people, even after all escalations. @public */
 export async function unsatisfiable(directory: Directory, stages: readonly PlanStage[], excluded: readonly string[]): Promise<string | undefined> {
-  const seats: { quorum: number; candidates: readonly string[] }[] = [];
-  for (const stage of stages) {
-    const people = await directory.members(approversAt(stage, stage.escalations.length), memberLimit);
-    const candidates = people.map((person) => person.id).filter((id) => !excluded.includes(id));
-    if (candidates.length < stage.quorum) return `The stage "${stage.name}" needs ${stage.quorum}, but only ${candidates.length} could approve.`;
-    seats.push({ quorum: stage.quorum, candidates });
-  }
-  return canStaff(seats) ? undefined : 'The stages need more different people than there are, since nobody counts twice.';
+  return (await staff(directory, stages, excluded)).gap;
 }
 
 function ref(person: DirectoryPerson): PersonRef {

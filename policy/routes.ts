@@ -1,6 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, parseYaml } from '../config/load.js';
+import { circleWindowMs } from '../domain/circles.js';
 import { CountersignError } from '../domain/errors.js';
 import type { ApproverSet, ChannelRef, PlanStage } from '../domain/plan.js';
 import { assurances } from '../domain/principal.js';
@@ -33,12 +34,15 @@ const StageEntry = Type.Object(
   strict,
 );
 
+/** Refuses two people who approve each other's actions, within 30 days or the time that is given. */
+const Circles = Type.Union([Type.Literal('refuse'), Type.Object({ refuse: Span }, strict)]);
+
 /** `routes.yaml`: who is asked, in which order, for how long. */
 export const RoutesFile = Type.Object(
   {
     routes: Type.Record(
       Type.String({ pattern: '^[a-z][a-z0-9-]{0,62}$' }),
-      Type.Object({ stages: Type.Array(StageEntry, { minItems: 1, maxItems: 10 }) }, strict),
+      Type.Object({ stages: Type.Array(StageEntry, { minItems: 1, maxItems: 10 }), circles: Type.Optional(Circles) }, strict),
     ),
   },
   strict,
@@ -57,10 +61,11 @@ export function parseRoutes(file: string, text: string): ReadonlyMap<string, rea
   const { document, lines, data } = parseYaml(file, text);
   if (!validate(data)) throw new CountersignError('config-invalid', describe(file, document, lines, validate.errors?.at(-1)));
   const routes = new Map<string, readonly PlanStage[]>();
-  for (const [route, { stages }] of Object.entries(data.routes)) {
+  for (const [route, { stages, circles }] of Object.entries(data.routes)) {
+    const forAll = circles === undefined ? {} : { circles: { refuseWithinMs: circles === 'refuse' ? circleWindowMs : spanMs(circles.refuse) } };
     routes.set(
       route,
-      stages.map((entry, index) => checked(file, route, toStage(route, entry), index)),
+      stages.map((entry, index) => checked(file, route, { ...toStage(route, entry), ...forAll }, index)),
     );
   }
   return routes;

@@ -1,5 +1,6 @@
 import { condition } from '@temporalio/workflow';
 import type { Judgement } from '../activities/types.js';
+import type { DecisionRecord } from '../domain/decision.js';
 import { assertNever } from '../domain/errors.js';
 import type { Refusal } from '../domain/separation.js';
 import type { ActionState } from './action-state.js';
@@ -70,7 +71,7 @@ export class Decisions {
       } else {
         const { decision, proof } = input;
         state.approvals.push({ stage: state.stageIndex, round: state.round, decision, ...(proof === undefined ? {} : { proof }), person });
-        state.tell(Date.now(), 'approved', `${person.name} approved.`, person);
+        state.tell(Date.now(), 'approved', `${person.name} approved.${circleWords(record)}`, person);
         await this.advance(judged.again);
       }
       return { accepted: true, view: state.view() };
@@ -192,6 +193,10 @@ export class Decisions {
   private refused(refusal: Refusal): DecideReply {
     return { accepted: false, code: refusal.code, detail: refusal.detail, view: this.state.view() };
   }
+}
+
+function circleWords({ circle }: DecisionRecord): string {
+  return circle === undefined ? '' : ` A circle: ${circle.with.name}, who is behind this action, approved one of theirs on ${circle.at.slice(0, 10)}.`;
 }
 
 const firstDelayMs = 10_000;

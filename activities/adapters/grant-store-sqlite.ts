@@ -1,8 +1,10 @@
 import { existsSync, writeFileSync } from 'node:fs';
+import { circleRefusal, circleWith, type Consent } from '../../domain/circles.js';
 import type { ExecutionOutcome } from '../../domain/connector.js';
 import type { Digest } from '../../domain/digest.js';
 import { CountersignError } from '../../domain/errors.js';
 import type { GrantState, GrantStore } from '../ports.js';
+import { approvalsTable, prepareApprovals } from './approvals-sqlite.js';
 import { openPrivateDatabase } from './private-database.js';
 
 type Row = {
@@ -37,6 +39,7 @@ export function openGrantStore(file: string): GrantStore {
   if (!(db.pragma('table_info(grants)') as { readonly name: string }[]).some(({ name }) => name === 'performed_by'))
     db.exec("ALTER TABLE grants ADD COLUMN performed_by TEXT NOT NULL DEFAULT 'executor'");
 
+  db.exec(approvalsTable);
   // Only now, so that it never speaks of a store that was not made.
   writeFileSync(`${file}.made`, '', { mode: 0o600, flag: 'a' });
 
@@ -47,16 +50,28 @@ export function openGrantStore(file: string): GrantStore {
   const bump = db.prepare("UPDATE grants SET attempt = attempt + 1 WHERE action_id = ? AND state = 'started'");
   const close = db.prepare("UPDATE grants SET state = 'done', outcome = ?, finished_at = ? WHERE action_id = ? AND state = 'started'");
 
+  const approvals = prepareApprovals(db);
+
   const known = (actionId: string): Row => {
     const row = select.get(actionId);
     if (row === undefined) throw new CountersignError('internal-error', 'The grant store does not know this action.');
     return row;
   };
   // Immediate transactions take the write lock first, so that what is read cannot change before it is written.
-  const beginNow = db.transaction((actionId: string, actionDigest: string, at: string, by: GrantState['by']) => {
+  const beginNow = db.transaction((actionId: string, actionDigest: string, at: string, by: GrantState['by'], consent: Consent | undefined) => {
     const first = insert.run(actionId, actionDigest, at, by).changes === 1;
     const row = known(actionId);
     if (row.action_digest !== actionDigest) throw new CountersignError('grant-consumed', 'Another digest of this action was executed before.');
+    // Looked for and noted in one step: of two actions that would close a circle together, the later one is refused.
+    if (first && consent !== undefined) {
+      for (const { person, refuseSince } of consent.by) {
+        const fact = refuseSince === undefined ? undefined : circleWith(person, consent.of, approvals.since(consent.of, refuseSince, person), refuseSince);
+        if (fact === undefined) continue;
+        const { code, detail } = circleRefusal(fact);
+        throw new CountersignError(code, detail);
+      }
+      for (const { person, at: approvedAt } of consent.by) approvals.note({ by: person, of: consent.of, at: approvedAt });
+    }
     return { first, known: stateOf(row) };
   });
   const againNow = db.transaction((actionId: string) => {
@@ -70,7 +85,8 @@ export function openGrantStore(file: string): GrantStore {
 
   return {
     // Async only so that a failure is a rejection: better-sqlite3 itself works synchronously.
-    begin: async ({ actionId, actionDigest, at, by = 'executor' }) => beginNow.immediate(actionId, actionDigest, at, by),
+    begin: async ({ actionId, actionDigest, at, by = 'executor', consent }) => beginNow.immediate(actionId, actionDigest, at, by, consent),
+    approvalsBy: async (people, since, of) => approvals.since(people, since, of),
     find: async (actionId) => {
       const row = select.get(actionId);
       return row === undefined ? undefined : stateOf(row);

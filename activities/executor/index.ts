@@ -7,6 +7,7 @@ import { compileSchemas, type RequireFit } from './parameters.js';
 import { admit, refuseRepetition, requirePolicy } from './policy.js';
 import type { Connector, ConnectorContext } from '../ports.js';
 import type { ExecutorActivities } from '../types.js';
+import { consentOf } from '../../domain/circles.js';
 import { connectorRef, type ConnectorDefinition, type ExecutionOutcome } from '../../domain/connector.js';
 import { CountersignError, type ErrorCode } from '../../domain/errors.js';
 import { verifyGrant, verifyRequest, type Grant, type GrantVerdict } from '../../domain/grant.js';
@@ -94,7 +95,8 @@ async function executeOnce(deps: ExecutorDeps, requireFit: RequireFit, grant: Gr
   const begun = await deps.grants.find(grant.request.id);
   if (begun === undefined) await admit(deps, grant.request, verdict);
   const refusal = begun?.state === 'started' && idempotent ? await refuseRepetition(deps, grant.request, verdict) : undefined;
-  const consumed = await deps.grants.begin({ actionId: grant.request.id, actionDigest: verdict.digest, at: deps.now().toISOString() });
+  const consent = consentOf(grant.request, verdict.seats);
+  const consumed = await deps.grants.begin({ actionId: grant.request.id, actionDigest: verdict.digest, at: deps.now().toISOString(), consent });
   if (!consumed.first) {
     if (consumed.known.state === 'done' && consumed.known.outcome !== undefined) return consumed.known.outcome;
     // It began before and nobody reported how it ended. Only a step that may safely run twice, and that policy still lets run, runs again.
@@ -170,7 +172,9 @@ async function permit(
   const verdict = await verified(deps, grant, definition);
   requireFit(definition, grant.request);
   if ((await deps.grants.find(grant.request.id)) === undefined) await admit(deps, grant.request, verdict);
-  const consumed = await deps.grants.begin({ actionId: grant.request.id, actionDigest: verdict.digest, at: deps.now().toISOString(), by: 'connector' });
+  const consent = consentOf(grant.request, verdict.seats);
+  const begin = { actionId: grant.request.id, actionDigest: verdict.digest, at: deps.now().toISOString(), by: 'connector', consent } as const;
+  const consumed = await deps.grants.begin(begin);
   if (!consumed.first) {
     const outcome =
       consumed.known.outcome ??

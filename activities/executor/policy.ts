@@ -19,7 +19,18 @@ type Verified = Extract<GrantVerdict, { ok: true }>;
 export async function requirePolicy(deps: ExecutorDeps, request: ActionRequest, plan: Plan): Promise<void> {
   const bundle = deps.policy.bundle();
   const { directory, timeZone, environment } = deps.policy;
-  const { plan: mine } = await makePlan({ bundle: () => bundle, directory, connectors: definitionsOf(deps), timeZone, environment }, request, deps.now());
+  const { plan: mine } = await makePlan(
+    {
+      bundle: () => bundle,
+      directory,
+      connectors: definitionsOf(deps),
+      timeZone,
+      environment,
+      approvalsBy: (people, since) => deps.grants.approvalsBy(people, since),
+    },
+    request,
+    deps.now(),
+  );
   if (mine.denial?.code === 'directory-unavailable') throw new CountersignError('directory-unavailable', mine.denial.detail);
   const short = fallsShort(plan, mine);
   if (short !== undefined) throw new CountersignError('plan-below-policy', `The executor refused the plan: ${short}.`.replace(/\.\.$/, '.'));

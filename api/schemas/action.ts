@@ -31,6 +31,7 @@ const Decision = object({
   stage: Type.Optional(Type.Integer()),
   round: Type.Integer(),
   refusal: Type.Optional(Coded),
+  circle: Type.Optional(object({ with: Person, at: Time })),
 });
 
 const Outcome = object({
@@ -177,6 +178,7 @@ function decisionToWire({ decisionId, decision, ...record }: DecisionRecord) {
     stage: record.stage,
     round: record.round,
     refusal: record.refusal,
+    circle: record.circle,
   });
 }
 

@@ -63,13 +63,12 @@ describe('S18: keys rotate', () => {
     const { live, rig, connector } = await start({
       // The release is the last thing that is recorded before the executor is asked.
       evidence: (log) => ({
+        ...log,
         append: async (entry) => {
           const recorded = await log.append(entry);
           if (entry.kind === 'released') await operator.live?.compromise(operator.live.taken('decision').kid);
           return recorded;
         },
-        ofAction: (id) => log.ofAction(id),
-        close: () => log.close(),
       }),
     });
     operator.live = live;

@@ -2,8 +2,9 @@ import { canonicalJson } from '../../../domain/canonical.js';
 import { digestText, type Digest } from '../../../domain/digest.js';
 import { CountersignError } from '../../../domain/errors.js';
 import type { Json } from '../../../domain/json.js';
+import { approvalsTable, prepareApprovals } from '../approvals-sqlite.js';
 import { openPrivateDatabase } from '../private-database.js';
-import type { EvidenceEntry, EvidenceLog, RecordedEntry } from '../../ports.js';
+import type { EvidenceEntry, EvidenceLog, RecordedApproval, RecordedEntry } from '../../ports.js';
 
 const maxBodyBytes = 262_144;
 
@@ -37,9 +38,13 @@ export function createSqliteEvidenceLog(file: string): EvidenceLog {
   );
   const byKey = database.prepare<[string, string], Row>('SELECT * FROM evidence WHERE action_id = ? AND key = ?');
   const byAction = database.prepare<[string], Row>('SELECT * FROM evidence WHERE action_id = ? ORDER BY position');
+  database.exec(approvalsTable);
+  const approvals = prepareApprovals(database);
   const append = database.transaction((entry: EvidenceEntry, body: string): Row | undefined => {
     const { actionId, key, kind, at } = entry;
-    insert.run(actionId, key, kind, at, body, digestText(canonicalJson([actionId, key, kind, at, body])));
+    const { changes } = insert.run(actionId, key, kind, at, body, digestText(canonicalJson([actionId, key, kind, at, body])));
+    const approval = changes === 1 ? approvalIn(entry) : undefined;
+    if (approval !== undefined) approvals.note(approval);
     return byKey.get(actionId, key);
   });
 
@@ -54,8 +59,16 @@ export function createSqliteEvidenceLog(file: string): EvidenceLog {
         return toEntry(row);
       }),
     ofAction: (actionId) => attempt(() => byAction.all(actionId).map(toEntry)),
+    approvalsBy: (people, since, of) => attempt(() => approvals.since(people, since, of)),
     close: () => attempt(() => void database.close()),
   };
+}
+
+/** The approval that an entry tells of, also where it supersedes another one. */
+function approvalIn({ kind, body }: EvidenceEntry): RecordedApproval | undefined {
+  if (kind !== 'decided') return undefined;
+  const told = body as { readonly approval?: RecordedApproval; readonly entry?: { readonly approval?: RecordedApproval } };
+  return told.approval ?? told.entry?.approval;
 }
 
 function toEntry(row: Row): RecordedEntry {

@@ -22,6 +22,11 @@ export function decisions(view: ActionView): string {
         >
       </div>
       !${record.refusal === undefined ? '' : html`<p>${shown(record.refusal.detail)} <code>${record.refusal.code}</code></p>`}
+      !${
+        record.circle === undefined
+          ? ''
+          : html`<p>A circle: ${shown(record.circle.with.name)}, who is behind this action, approved one of theirs !${timeTag(record.circle.at)}.</p>`
+      }
       !${old ? html`<p class="muted">Made in an earlier round; it no longer counts.</p>` : ''}
       !${record.decision?.comment === undefined ? '' : html`<blockquote class="comment" dir="auto">${shownLines(record.decision.comment)}</blockquote>`}
     </li>`;

@@ -4,8 +4,8 @@ import { isCancellation, isDecision, isPlan, isRequest } from '../../../domain/s
 import { makePlan, makeRequest, makeStage } from './grant-fixture.js';
 
 const at = '2026-03-02T10:00:00.000Z';
-const stage = makeStage({ escalations: [{ afterMs: 1, approvers: { groups: ['g'], people: ['p'] }, channels: [] }] });
-const plan = makePlan(makeRequest(), { stages: [stage] }) as unknown as JsonObject;
+const stage = makeStage({ escalations: [{ afterMs: 1, approvers: { groups: ['g'], people: ['p'] }, channels: [] }], circles: { refuseWithinMs: 1 } });
+const plan = makePlan(makeRequest(), { stages: [stage], circles: [{ approver: 'alice', with: 'dave', at }] }) as unknown as JsonObject;
 const decision: JsonObject = {
   decisionId: 'd',
   actionId: 'act_a',
@@ -69,6 +69,12 @@ const wrong: Record<string, { readonly good: JsonObject; readonly is: (value: Js
         'stages.0.escalations.0.approvers': [missing, 'g'],
         'stages.0.escalations.0.approvers.groups': [missing, 1],
         'stages.0.escalations.0.approvers.people': [missing, 1],
+        'stages.0.circles': [null, 'refuse', []],
+        'stages.0.circles.refuseWithinMs': [missing, '1', 0, -1],
+        circles: [null, {}, [null]],
+        'circles.0.approver': [missing, 1],
+        'circles.0.with': [missing, 1],
+        'circles.0.at': [missing, 'lately'],
       },
     },
     decision: {

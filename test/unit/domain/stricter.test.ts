@@ -46,6 +46,12 @@ describe('a plan against an evaluation of one own', () => {
     const renamed = plan({ policyDigest: `sha256:${'2'.repeat(64)}`, policies: ['q'], stages: [stage({ name: 'Other', route: 'other', remindAfterMs: [5] })] });
     expect(fallsShort(renamed, plan())).toBeUndefined();
   });
+  it('must refuse circles for at least as long as policy does', () => {
+    const circles = (refuseWithinMs: number) => plan({ stages: [stage({ circles: { refuseWithinMs } })] });
+    for (const enough of [circles(hour), circles(2 * hour)]) expect(fallsShort(enough, circles(hour))).toBeUndefined();
+    for (const short of [plan(), circles(hour - 1), circles(Number.NaN)]) expect(fallsShort(short, circles(hour))).toContain('circles are let through');
+    expect(fallsShort(circles(hour), plan())).toBeUndefined();
+  });
   it('holds whatever it asks for when policy allows', () => {
     for (const one of [plan(), outcome('allow')]) expect(fallsShort(one, outcome('allow'))).toBeUndefined();
   });

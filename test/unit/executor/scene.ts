@@ -46,6 +46,7 @@ function memoryGrants(): GrantStore & { readonly begun: string[] } {
       if (state.outcome === undefined) states.set(actionId, { ...state, state: 'done', outcome });
       return known(actionId).outcome ?? outcome;
     },
+    approvalsBy: async () => [],
     close: async () => undefined,
   };
 }

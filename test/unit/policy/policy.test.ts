@@ -188,6 +188,14 @@ describe('a policy folder is refused for', () => {
       routes: stage('{ name: One, approvers: { people: [alice] }, expires_in: 1h, escalate: [{ after: 2h, approvers: { people: [bob] } }] }'),
       says: /after it has expired/,
     },
+    'a window of circles that is no time': {
+      routes: `${stage('{ name: One, approvers: { people: [alice] }, expires_in: 1h }')}    circles: { refuse: 0d }\n`,
+      says: /routes\.yaml:5: /,
+    },
+    'circles that are neither refused nor not': {
+      routes: `${stage('{ name: One, approvers: { people: [alice] }, expires_in: 1h }')}    circles: maybe\n`,
+      says: /routes\.yaml:5: /,
+    },
     'a member nobody knows': { routes: stage('{ name: One, approvers: { people: [alice] }, expires_in: 1h, quorom: 2 }'), says: /quorom/ },
   };
   for (const [name, { cedar = permit('p', 'one'), routes, says }] of Object.entries(cases))
