@@ -48,6 +48,13 @@ export function openDeployment(options: DeploymentOptions): Deployment {
   };
 }
 
+/** The people of a deployment. Throws `config-invalid` when no directory was found, since the command cannot do without. */
+export function requirePeople({ people, policies }: Deployment): NonNullable<Deployment['people']> {
+  if (people === undefined)
+    throw new CountersignError('config-invalid', `There is no ${path.join(policies, 'directory.yaml')}; name the directory file with --directory or --config.`);
+  return people;
+}
+
 function openPeople(named: string | undefined, policies: string): Deployment['people'] {
   const beside = path.join(policies, 'directory.yaml');
   const at = named ?? (existsSync(beside) ? beside : undefined);

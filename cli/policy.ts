@@ -8,6 +8,7 @@ import { importSigningKey, importTrustedKeys } from '../domain/signing.js';
 import { readPolicyFiles } from '../policy/bundle.js';
 import { openSignedPolicies, signPolicies } from '../policy/signed-bundle.js';
 import { checkCommand } from './policy-check.js';
+import { explainCommand } from './policy-explain.js';
 
 const daySeconds = 86_400;
 
@@ -39,6 +40,7 @@ export function policyCommand(): Command {
     .action(verify);
 
   policy.addCommand(checkCommand());
+  policy.addCommand(explainCommand());
   return policy;
 }
 

@@ -81,6 +81,26 @@ export function textOf(expr: Expr): string {
   return /when \{ ([^]*) \};$/.exec(answer.text)?.[1] ?? answer.text;
 }
 
+/** The head of a policy as text: `principal is Agent`, `action == Action::"x"`, `resource`. */
+export function scopeTexts(json: cedar.PolicyJson): { readonly principal: string; readonly action: string; readonly resource: string } {
+  const only = (scope: Partial<cedar.PolicyJson>): string => {
+    const answer = cedar.policyToText({ ...policyWhen({ Value: true }), conditions: [], ...scope });
+    return answer.type === 'failure' ? '' : answer.text.slice('permit('.length, answer.text.lastIndexOf(')'));
+  };
+  return {
+    principal: only({ principal: json.principal }).replace(/, action, resource$/, ''),
+    action: only({ action: json.action })
+      .replace(/^principal, /, '')
+      .replace(/, resource$/, ''),
+    resource: only({ resource: json.resource }).replace(/^principal, action, /, ''),
+  };
+}
+
+/** An entity without the wrapping that JSON may give it. */
+export function bare(entity: cedar.EntityUidJson): NamedEntity {
+  return '__entity' in entity ? entity.__entity : entity;
+}
+
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -2,7 +2,7 @@ import type * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import type { ConnectorDefinition } from '../../domain/connector.js';
 import { policyParameterNames } from '../../domain/display.js';
 import { neverHolds, alwaysHolds } from './constant.js';
-import { pathsIn, type NamedEntity } from './expression.js';
+import { bare, pathsIn, type NamedEntity } from './expression.js';
 import type { Finding } from './finding.js';
 import { lineOfText, type SourcePolicy } from './source.js';
 
@@ -102,10 +102,6 @@ function coversActions(wide: cedar.ActionConstraint, narrow: cedar.ActionConstra
 
 function same(a: NamedEntity, b: NamedEntity): boolean {
   return a.type === b.type && a.id === b.id;
-}
-
-function bare(entity: cedar.EntityUidJson): NamedEntity {
-  return '__entity' in entity ? entity.__entity : entity;
 }
 
 function listed(names: readonly string[]): string {

@@ -3,6 +3,7 @@ import { parseYaml } from '../../config/load.js';
 import type { Directory } from '../../directory/port.js';
 import type { PolicyBundle } from '../bundle.js';
 import { unsatisfiable } from '../plan.js';
+import { bare } from './expression.js';
 import type { Finding } from './finding.js';
 import type { SourcePolicy } from './source.js';
 
@@ -116,7 +117,7 @@ function admits({ json: { principal } }: SourcePolicy, asker: Asker): boolean {
   const type = asker.kind === 'agent' ? 'Agent' : 'Person';
   if (principal.op === 'is') return principal.entity_type === type;
   if (principal.op !== '==' || !('entity' in principal)) return true;
-  const { type: of, id } = '__entity' in principal.entity ? principal.entity.__entity : principal.entity;
+  const { type: of, id } = bare(principal.entity);
   return of === type && id === asker.id;
 }
 
