@@ -2,6 +2,7 @@ import type { Decision, DecisionRecord } from '../domain/decision.js';
 import { circleRefusal, circleSince, circleWindowMs, circleWith, humansBehind } from '../domain/circles.js';
 import { digestText } from '../domain/digest.js';
 import { CountersignError } from '../domain/errors.js';
+import { deepFreeze } from '../domain/frozen.js';
 import { verifyRequest } from '../domain/grant.js';
 import { planDigest, type Plan, type PlanStage } from '../domain/plan.js';
 import { isDecisionProof, proofDigest, weigh, type Proven } from '../domain/proof.js';
@@ -26,6 +27,7 @@ const signingDelayMs = 60_000;
  */
 export function judge(deps: WorkerDeps): WorkerActivities['judge'] {
   return async (input) => {
+    deepFreeze(input.request);
     const [signed, plan] = await Promise.all([verify('decision', input.signedDecision, deps.trusted), planInForce(deps, input)]);
     const at = new Date(input.nowMs).toISOString();
     const base = { at, round: input.round };

@@ -1,5 +1,6 @@
 import { displayFields } from '../domain/display.js';
 import { CountersignError } from '../domain/errors.js';
+import { deepFreeze } from '../domain/frozen.js';
 import { isBeforeRequest, verifyRequest } from '../domain/grant.js';
 import { planDigest, recheck, type Plan } from '../domain/plan.js';
 import { actionDigest, requestDigest, type ActionRequest } from '../domain/request.js';
@@ -19,6 +20,7 @@ import type { JudgeInput, OpenedPlan, OpenResult, Reevaluation, WorkerActivities
  */
 export function open(deps: WorkerDeps): WorkerActivities['open'] {
   return async ({ request, signedRequest, runId, nowMs }) => {
+    deepFreeze(request);
     const definition = deps.connectors.get(request.action);
     // Whoever reaches Temporal can start this workflow; only the api knows who the caller is.
     const forged = await verifyRequest(request, signedRequest, deps.trusted);

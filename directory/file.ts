@@ -1,4 +1,5 @@
-import { readFile, stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, parseYaml } from '../config/load.js';
 import { CountersignError } from '../domain/errors.js';
@@ -27,7 +28,8 @@ export function createFileDirectory(file: string, developmentIssuer?: string): D
 
   async function snapshot(): Promise<Snapshot> {
     try {
-      const info = await stat(file);
+      // At once: a way through the thread pool costs forty times as much, and each action asks a dozen times.
+      const info = statSync(file);
       const stamp = `${info.mtimeMs}:${info.size}:${info.ino}`;
       if (cached?.stamp !== stamp) cached = { stamp, snapshot: index(parseDirectory(file, await readFile(file, 'utf8')), developmentIssuer) };
       return cached.snapshot;

@@ -1,3 +1,4 @@
+import { deepFreeze } from './frozen.js';
 import { digestJson, type Digest } from './digest.js';
 import type { JsonObject } from './json.js';
 import type { ConnectorRef } from './request.js';
@@ -27,7 +28,7 @@ export type ConnectorDefinition = {
 
 /** Digest of a definition; a request made against another definition does not run. */
 export function connectorDigest(definition: ConnectorDefinition): Digest {
-  return digestJson(definition);
+  return digestJson(deepFreeze(definition));
 }
 
 /** The reference a request carries. */

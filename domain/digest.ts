@@ -1,6 +1,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import { canonicalJson } from './canonical.js';
+import { isDeepFrozen } from './frozen.js';
 import type { Json } from './json.js';
 
 /** `sha256:` and 64 lower-case hex digits. */
@@ -11,9 +12,14 @@ export function digestText(text: string): Digest {
   return `sha256:${bytesToHex(sha256(utf8ToBytes(text)))}`;
 }
 
+const digests = new WeakMap<object, Digest>();
+
 /** SHA-256 over the canonical JSON (RFC 8785) of `value`. */
 export function digestJson(value: unknown): Digest {
-  return digestText(canonicalJson(value as Json));
+  if (!isDeepFrozen(value)) return digestText(canonicalJson(value as Json));
+  let digest = digests.get(value);
+  if (digest === undefined) digests.set(value, (digest = digestText(canonicalJson(value as Json))));
+  return digest;
 }
 
 // Without vowels it spells nothing, and without Y, and I and O, nothing is misread.

@@ -3,6 +3,7 @@ import { actionDigest, requestDigest } from './request.js';
 import type { Decision } from './decision.js';
 import type { Digest } from './digest.js';
 import type { ErrorCode } from './errors.js';
+import { isJsonObject } from './json.js';
 import { planDigest, type Plan, type PlanStage } from './plan.js';
 import { weigh, type DecisionProof, type ProofVerifier, type Proven } from './proof.js';
 import { clockSkewMs, refuseRelease } from './release.js';
@@ -38,6 +39,9 @@ export type GrantVerdict =
 // for which it is valid, and the directory may be slow to answer.
 const stageSlackMs = 10 * 60_000;
 
+// Whoever holds Temporal chooses how many there are.
+const maxTogether = 16;
+
 const refused = (check: string, code: ErrorCode = 'grant-invalid'): GrantVerdict => ({ ok: false, code, check });
 
 /**
@@ -48,6 +52,7 @@ const refused = (check: string, code: ErrorCode = 'grant-invalid'): GrantVerdict
  * @param proofs checks what the approvals claim above `chat`; without it they are all worth `chat`
  */
 export async function verifyGrant(grant: Grant, keys: TrustedKeys, connector: ConnectorRef, nowMs: number, proofs?: ProofVerifier): Promise<GrantVerdict> {
+  await checkTogether(grant, keys).catch(() => undefined);
   const verdict = await verifyConsent(grant, keys, connector, nowMs, proofs);
   if (!verdict.ok || verdict.plan.outcome !== 'review') return verdict;
   const { plan, digest, approvedBy } = verdict;
@@ -64,6 +69,20 @@ export async function verifyGrant(grant: Grant, keys: TrustedKeys, connector: Co
     nowMs,
   );
   return problem === undefined ? verdict : refused(problem.check, problem.code);
+}
+
+/**
+ * Checks the signatures of a grant side by side. What comes of it is not looked at: those that hold are remembered, so that the checks
+ * that count, one after the other, find them so, and those that do not are checked again there.
+ */
+async function checkTogether(grant: Grant, keys: TrustedKeys): Promise<void> {
+  const approvals: readonly unknown[] = Array.isArray(grant.approvals) ? grant.approvals.slice(0, maxTogether) : [];
+  await Promise.all([
+    verify('request', grant.signedRequest, keys),
+    verify('plan', grant.plan, keys),
+    verify('release', grant.release, keys),
+    ...approvals.map((approval) => verify('decision', isJsonObject(approval) ? approval['decision'] : undefined, keys)),
+  ]);
 }
 
 /** Verifies all of a grant but its release: what the worker asks before it makes one. Never throws on bad input. */

@@ -1,4 +1,5 @@
 import { base64url, compactVerify, decodeProtectedHeader, importJWK, type JWK, type CryptoKey as JoseKey } from 'jose';
+import { heldBefore, rememberHeld } from './held-signatures.js';
 import { isJsonObject, type JsonObject } from './json.js';
 
 /** Who signs what. The authors of policy sign offline; no server holds their key. */
@@ -157,16 +158,24 @@ export async function verifyCompact(
     const entry = typeof kid === 'string' ? keys.get(kid) : undefined;
     // A key of another role must not vouch here, whatever it signed.
     if (kid === undefined || entry === undefined || entry.role !== expected.role) return 'the signature does not hold';
-    const { payload } = await compactVerify(jws, entry.key, { algorithms: [entry.alg] });
+    const claims = heldBefore(entry.key, jws) ?? (await claimsOf(jws, entry));
     if (typ !== expected.typ) return 'signed for another purpose';
-    const claims: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
-    if (!isJsonObject(claims)) return 'no claims';
+    if (claims === undefined) return 'no claims';
     const { iat } = claims;
     if (typeof iat !== 'number' || !Number.isSafeInteger(iat)) return 'claims are missing';
     return refuseKey(kid, entry, iat) ?? { claims, kid };
   } catch {
     return 'the signature does not hold';
   }
+}
+
+/** Checks the signature. Throws if it does not hold. */
+async function claimsOf(jws: string, { key, alg }: TrustedKey): Promise<JsonObject | undefined> {
+  const { payload } = await compactVerify(jws, key, { algorithms: [alg] });
+  const claims: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+  if (!isJsonObject(claims)) return undefined;
+  rememberHeld(key, jws, claims);
+  return claims;
 }
 
 /**

@@ -145,9 +145,14 @@ function ref(person: DirectoryPerson): PersonRef {
   return { id: person.id, name: person.name };
 }
 
+// To make a format takes longer than to evaluate a policy.
+let clock: { readonly timeZone: string; readonly format: Intl.DateTimeFormat } | undefined;
+
 /** Hour and ISO weekday of a moment in a time zone. Throws on a zone that does not exist. */
 export function localTime(moment: Date, timeZone: string): LocalTime {
-  const parts = new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', hourCycle: 'h23', weekday: 'short' }).formatToParts(moment);
+  if (clock?.timeZone !== timeZone)
+    clock = { timeZone, format: new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', hourCycle: 'h23', weekday: 'short' }) };
+  const parts = clock.format.formatToParts(moment);
   const part = (type: string) => parts.find((entry) => entry.type === type)?.value ?? '';
   return { hour: Number(part('hour')), weekday: ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'].indexOf(part('weekday')) + 1 };
 }

@@ -10,6 +10,7 @@ import type { ExecutorActivities } from '../types.js';
 import { consentOf } from '../../domain/circles.js';
 import { connectorRef, type ConnectorDefinition, type ExecutionOutcome } from '../../domain/connector.js';
 import { CountersignError, type ErrorCode } from '../../domain/errors.js';
+import { deepFreeze } from '../../domain/frozen.js';
 import { verifyGrant, verifyRequest, type Grant, type GrantVerdict } from '../../domain/grant.js';
 import { boundOutcome } from '../../domain/outcome.js';
 import { permitPayload, permitType } from '../../domain/permit.js';
@@ -208,6 +209,8 @@ async function vouched(deps: ExecutorDeps, actionId: string, outcome: ExecutionO
 }
 
 async function verified(deps: ExecutorDeps, grant: Grant, definition: ConnectorDefinition): Promise<Extract<GrantVerdict, { ok: true }>> {
+  // What is verified here and what runs are one thing, whatever a connector does with it.
+  deepFreeze(grant.request);
   const verdict = await verifyGrant(grant, deps.trusted, connectorRef(definition), deps.now().getTime(), deps.proofs);
   if (!verdict.ok) throw new CountersignError(verdict.code, `The executor refused the grant: ${verdict.check}.`);
   return verdict;
