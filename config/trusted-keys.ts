@@ -75,7 +75,9 @@ class FolderKeys implements LiveTrustedKeys {
   #readStatus(jwk: unknown): void {
     if (typeof jwk !== 'object' || jwk === null) return;
     const { kid, countersign_status: status, countersign_compromised_at: at } = jwk as Readonly<Record<string, unknown>>;
-    if (status === 'compromised' && typeof kid === 'string' && !this.#compromised.has(kid))
-      this.#compromised.set(kid, typeof at === 'number' && Number.isSafeInteger(at) ? at : Math.floor(Date.now() / 1000));
+    if (status !== 'compromised' || typeof kid !== 'string') return;
+    // Mark and list are written one after the other and can name different seconds; the earlier counts.
+    const known = this.#compromised.get(kid) ?? Math.floor(Date.now() / 1000);
+    this.#compromised.set(kid, typeof at === 'number' && Number.isSafeInteger(at) ? Math.min(at, known) : known);
   }
 }
