@@ -1,6 +1,7 @@
 import type { ApprovalFact, Consent } from '../domain/circles.js';
 import type { ConnectorDefinition, ExecutionOutcome, Preview } from '../domain/connector.js';
 import type { Digest } from '../domain/digest.js';
+import type { Grant } from '../domain/grant.js';
 import type { Json, JsonObject } from '../domain/json.js';
 import type { ChannelRef } from '../domain/plan.js';
 import type { PersonId } from '../domain/principal.js';
@@ -114,11 +115,15 @@ export interface GrantStore {
     readonly by?: GrantState['by'];
     /** Who consented to it. Kept with the grant, in one step with looking for circles: throws `approval-circle` if one refuses it. */
     readonly consent?: Consent;
+    /** The grant as it was verified, for those who verify it again later. */
+    readonly presented?: Grant;
   }): Promise<{ readonly first: boolean; readonly known: GrantState }>;
   /** Whose actions these people have approved since then, of those that were begun: each pair once, with the latest time; `of` asks about the actions of one alone. */
   approvalsBy(people: readonly PersonId[], since: string, of?: PersonId): Promise<readonly ApprovalFact[]>;
   /** What is known of an action, without consuming anything; undefined if its grant was never consumed. */
   find(actionId: string): Promise<GrantState | undefined>;
+  /** The grant as it was presented when it was consumed; undefined if it never was, or before grants were kept. Holds parameters and proofs in clear. */
+  presented(actionId: string): Promise<Grant | undefined>;
   /** Notes one more attempt at an idempotent step. */
   again(actionId: string): Promise<GrantState>;
   /** Notes how it ended. The first outcome stays. */

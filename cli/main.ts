@@ -2,8 +2,10 @@
 import { Command } from 'commander';
 import { CountersignError } from '../domain/errors.js';
 import { devCommand } from './dev.js';
+import { grantCommand } from './grant.js';
 import { keysCommand } from './keys.js';
 import { policyCommand } from './policy.js';
+import { verifyCommand } from './verify.js';
 
 const program = new Command('countersign').description('Action-level approvals for AI agents and pipelines').showHelpAfterError();
 
@@ -11,6 +13,8 @@ const program = new Command('countersign').description('Action-level approvals f
 program.addCommand(devCommand());
 program.addCommand(policyCommand());
 program.addCommand(keysCommand());
+program.addCommand(grantCommand());
+program.addCommand(verifyCommand());
 
 try {
   await program.parseAsync();

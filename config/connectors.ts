@@ -56,7 +56,10 @@ export function connectorAjv(): Ajv2020 {
  * All connectors of this deployment: those that Countersign brings and those of the configured files, by name.
  * The same in api, worker and executor. Throws `config-invalid` that names the file.
  */
-export function loadConnectors(config: LoadedConfig, builtin: readonly ConnectorDefinition[] = builtinConnectors): readonly ConnectorDefinition[] {
+export function loadConnectors(
+  config: Pick<LoadedConfig, 'externalConnectors' | 'resolve'>,
+  builtin: readonly ConnectorDefinition[] = builtinConnectors,
+): readonly ConnectorDefinition[] {
   const external = (config.externalConnectors ?? []).map((file) => readExternal(config.resolve(file)));
   const names = new Set<string>();
   for (const { name } of [...builtin, ...external]) {

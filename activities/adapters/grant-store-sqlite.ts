@@ -1,8 +1,9 @@
 import { existsSync, writeFileSync } from 'node:fs';
-import { circleRefusal, circleWith, type Consent } from '../../domain/circles.js';
+import { circleRefusal, circleWith } from '../../domain/circles.js';
 import type { ExecutionOutcome } from '../../domain/connector.js';
 import type { Digest } from '../../domain/digest.js';
 import { CountersignError } from '../../domain/errors.js';
+import type { Grant } from '../../domain/grant.js';
 import type { GrantState, GrantStore } from '../ports.js';
 import { approvalsTable, prepareApprovals } from './approvals-sqlite.js';
 import { openPrivateDatabase } from './private-database.js';
@@ -33,20 +34,23 @@ export function openGrantStore(file: string): GrantStore {
     outcome TEXT,
     started_at TEXT NOT NULL,
     finished_at TEXT,
-    performed_by TEXT NOT NULL DEFAULT 'executor' CHECK (performed_by IN ('executor', 'connector'))
+    performed_by TEXT NOT NULL DEFAULT 'executor' CHECK (performed_by IN ('executor', 'connector')),
+    presented TEXT
   ) STRICT, WITHOUT ROWID`);
-  // Stores made before receipts lack the column.
-  if (!(db.pragma('table_info(grants)') as { readonly name: string }[]).some(({ name }) => name === 'performed_by'))
-    db.exec("ALTER TABLE grants ADD COLUMN performed_by TEXT NOT NULL DEFAULT 'executor'");
+  // Stores of earlier releases lack these columns.
+  const columns = new Set((db.pragma('table_info(grants)') as { readonly name: string }[]).map(({ name }) => name));
+  if (!columns.has('performed_by')) db.exec("ALTER TABLE grants ADD COLUMN performed_by TEXT NOT NULL DEFAULT 'executor'");
+  if (!columns.has('presented')) db.exec('ALTER TABLE grants ADD COLUMN presented TEXT');
 
   db.exec(approvalsTable);
   // Only now, so that it never speaks of a store that was not made.
   writeFileSync(`${file}.made`, '', { mode: 0o600, flag: 'a' });
 
   const insert = db.prepare(
-    "INSERT INTO grants (action_id, action_digest, state, attempt, started_at, performed_by) VALUES (?, ?, 'started', 1, ?, ?) ON CONFLICT (action_id) DO NOTHING",
+    "INSERT INTO grants (action_id, action_digest, state, attempt, started_at, performed_by, presented) VALUES (?, ?, 'started', 1, ?, ?, ?) ON CONFLICT (action_id) DO NOTHING",
   );
   const select = db.prepare<[string], Row>('SELECT action_digest, state, attempt, outcome, started_at, performed_by FROM grants WHERE action_id = ?');
+  const selectPresented = db.prepare<[string], { presented: string | null }>('SELECT presented FROM grants WHERE action_id = ?');
   const bump = db.prepare("UPDATE grants SET attempt = attempt + 1 WHERE action_id = ? AND state = 'started'");
   const close = db.prepare("UPDATE grants SET state = 'done', outcome = ?, finished_at = ? WHERE action_id = ? AND state = 'started'");
 
@@ -58,8 +62,8 @@ export function openGrantStore(file: string): GrantStore {
     return row;
   };
   // Immediate transactions take the write lock first, so that what is read cannot change before it is written.
-  const beginNow = db.transaction((actionId: string, actionDigest: string, at: string, by: GrantState['by'], consent: Consent | undefined) => {
-    const first = insert.run(actionId, actionDigest, at, by).changes === 1;
+  const beginNow = db.transaction(({ actionId, actionDigest, at, by = 'executor', consent, presented }: Parameters<GrantStore['begin']>[0]) => {
+    const first = insert.run(actionId, actionDigest, at, by, presented === undefined ? null : JSON.stringify(presented)).changes === 1;
     const row = known(actionId);
     if (row.action_digest !== actionDigest) throw new CountersignError('grant-consumed', 'Another digest of this action was executed before.');
     // Looked for and noted in one step: of two actions that would close a circle together, the later one is refused.
@@ -85,11 +89,15 @@ export function openGrantStore(file: string): GrantStore {
 
   return {
     // Async only so that a failure is a rejection: better-sqlite3 itself works synchronously.
-    begin: async ({ actionId, actionDigest, at, by = 'executor', consent }) => beginNow.immediate(actionId, actionDigest, at, by, consent),
+    begin: async (grant) => beginNow.immediate(grant),
     approvalsBy: async (people, since, of) => approvals.since(people, since, of),
     find: async (actionId) => {
       const row = select.get(actionId);
       return row === undefined ? undefined : stateOf(row);
+    },
+    presented: async (actionId) => {
+      const text = selectPresented.get(actionId)?.presented;
+      return text === undefined || text === null ? undefined : (JSON.parse(text) as Grant);
     },
     again: async (actionId) => againNow.immediate(actionId),
     finish: async (actionId, outcome) => finishNow.immediate(actionId, outcome),

@@ -97,22 +97,28 @@ async function executeOnce(deps: ExecutorDeps, requireFit: RequireFit, grant: Gr
   if (begun === undefined) await admit(deps, grant.request, verdict);
   const refusal = begun?.state === 'started' && idempotent ? await refuseRepetition(deps, grant.request, verdict) : undefined;
   const consent = consentOf(grant.request, verdict.seats);
-  const consumed = await deps.grants.begin({ actionId: grant.request.id, actionDigest: verdict.digest, at: deps.now().toISOString(), consent });
+  const consumed = await deps.grants.begin({
+    actionId: grant.request.id,
+    actionDigest: verdict.digest,
+    at: deps.now().toISOString(),
+    consent,
+    presented: grant,
+  });
   if (!consumed.first) {
     if (consumed.known.state === 'done' && consumed.known.outcome !== undefined) return consumed.known.outcome;
     // It began before and nobody reported how it ended. Only a step that may safely run twice, and that policy still lets run, runs again.
     if (!idempotent || refusal !== undefined) {
       const detail = [begunBefore, refusal?.detail].filter(Boolean).join(' ');
-      return deps.grants.finish(grant.request.id, unclear(deps, grant.request, detail, connector));
+      return finish(deps, grant.request.id, unclear(deps, grant.request, detail, connector));
     }
     const { attempt: count } = await deps.grants.again(grant.request.id);
     if (count > maxAttempts)
-      return deps.grants.finish(grant.request.id, unclear(deps, grant.request, `It was begun ${maxAttempts} times and never came to an end.`, connector));
+      return finish(deps, grant.request.id, unclear(deps, grant.request, `It was begun ${maxAttempts} times and never came to an end.`, connector));
   }
   const outcome = await attempt(deps, connector, grant, consumed.first ? undefined : begunBefore);
   // What was given up and may run twice is asked for again, and then becomes clear.
   if (outcome.status === 'cancelled' || (outcome.status === 'unknown' && connector.definition.idempotent)) requireWanted();
-  return deps.grants.finish(grant.request.id, boundOutcome(outcome, deps.now().toISOString()));
+  return finish(deps, grant.request.id, boundOutcome(outcome, deps.now().toISOString()));
 }
 
 /**
@@ -174,12 +180,12 @@ async function permit(
   requireFit(definition, grant.request);
   if ((await deps.grants.find(grant.request.id)) === undefined) await admit(deps, grant.request, verdict);
   const consent = consentOf(grant.request, verdict.seats);
-  const begin = { actionId: grant.request.id, actionDigest: verdict.digest, at: deps.now().toISOString(), by: 'connector', consent } as const;
+  const begin = { actionId: grant.request.id, actionDigest: verdict.digest, at: deps.now().toISOString(), by: 'connector', consent, presented: grant } as const;
   const consumed = await deps.grants.begin(begin);
   if (!consumed.first) {
     const outcome =
       consumed.known.outcome ??
-      (await deps.grants.finish(grant.request.id, unclear(deps, grant.request, 'A permit was issued before, and nobody reported how it ended.')));
+      (await finish(deps, grant.request.id, unclear(deps, grant.request, 'A permit was issued before, and nobody reported how it ended.')));
     return { ok: false, outcome: await vouched(deps, grant.request.id, outcome) };
   }
   const payload = permitPayload({
@@ -197,11 +203,18 @@ async function settle(deps: ExecutorDeps, { actionId, outcome }: Parameters<Exec
   const known = await deps.grants.find(actionId);
   // Else somebody with Temporal could say how an action of the executor's own ended, while it still runs.
   if (known?.by !== 'connector') throw new CountersignError('grant-invalid', 'No connector outside the executor was permitted this action.');
-  return vouched(deps, actionId, await deps.grants.finish(actionId, boundOutcome(outcome, deps.now().toISOString())));
+  return vouched(deps, actionId, await finish(deps, actionId, boundOutcome(outcome, deps.now().toISOString())));
 }
 
-/** The outcome with the executor's signature over it. */
+/** Notes how it ended, with the receipt where that can be made now: an end that is known must not be lost because a key does not answer. */
+async function finish(deps: ExecutorDeps, actionId: string, outcome: ExecutionOutcome): Promise<ExecutionOutcome> {
+  const signed = await vouched(deps, actionId, outcome).catch(() => outcome);
+  return deps.grants.finish(actionId, signed);
+}
+
+/** The outcome with the executor's signature over it. Requires that a receipt in it is the executor's own. */
 async function vouched(deps: ExecutorDeps, actionId: string, outcome: ExecutionOutcome): Promise<ExecutionOutcome> {
+  if (outcome.receipt !== undefined) return outcome;
   const known = await deps.grants.find(actionId);
   if (known === undefined) throw new CountersignError('internal-error', 'The grant store does not know this action.');
   const { actionDigest, startedAt, by: source } = known;

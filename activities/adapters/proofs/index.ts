@@ -10,24 +10,33 @@ const defaultMaxAgeSeconds = 300;
 const lookEveryMs = 600_000;
 
 /** The proof checks of one process. */
-export type Proofs = { readonly verify: ProofVerifier; close(): void };
+export type Proofs = {
+  readonly verify: ProofVerifier;
+  /** Settles when every provider was looked at once, whether it answered or not. */
+  readonly ready: Promise<void>;
+  close(): void;
+};
+
+/** What it needs of the configuration. */
+export type ProofsConfig = Pick<LoadedConfig, 'environment' | 'resolve'> & { readonly executor: Pick<LoadedConfig['executor'], 'providers'> };
 
 /**
  * Checks proofs with the providers of `executor.providers` alone: what the api says of a sign-in is never asked. Keys that rotate are kept in
  * `file`, or as long as the process lives. Throws `config-invalid` for a provider whose keys could be swapped on the way.
  */
 export function openProofs(
-  config: LoadedConfig,
+  config: ProofsConfig,
   directory: Pick<Directory, 'personByAccount'>,
   options: { readonly file?: string; readonly onFailure?: (issuer: string, error: unknown) => void } = {},
 ): Proofs {
   const configured = config.executor.providers ?? [];
   const keys = openProviderKeys(new Map(configured.map((provider) => [provider.issuer, sourceOf(config, provider)])), options);
   const providers = configured.map((provider) => providerOf(provider, directory, keys));
-  void keys.refresh();
+  const ready = keys.refresh();
   const timer = setInterval(() => void keys.refresh(), lookEveryMs).unref();
   return {
     verify: (decision, proof) => verifyProof(decision, proof, { providers }),
+    ready,
     close: () => {
       clearInterval(timer);
       keys.close();
@@ -56,7 +65,7 @@ function activeId(person: Awaited<ReturnType<Directory['personByAccount']>>): st
   return person?.active === true ? person.id : undefined;
 }
 
-function sourceOf(config: LoadedConfig, { issuer, jwksFile, jwksUri }: ProofProviderConfig): KeySource {
+function sourceOf(config: ProofsConfig, { issuer, jwksFile, jwksUri }: ProofProviderConfig): KeySource {
   if (jwksFile !== undefined) return { kind: 'file', file: config.resolve(jwksFile) };
   if (jwksUri === undefined) throw new CountersignError('config-invalid', `executor.providers names neither jwksFile nor jwksUri for ${issuer}.`);
   const url = URL.canParse(jwksUri) ? new URL(jwksUri) : undefined;

@@ -2,10 +2,12 @@ import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openGrantStore } from '../../../activities/adapters/grant-store-sqlite.js';
 import type { ExecutionOutcome } from '../../../domain/connector.js';
 import type { Digest } from '../../../domain/digest.js';
+import type { Grant } from '../../../domain/grant.js';
 
 const digest: Digest = `sha256:${'1'.repeat(64)}`;
 const at = '2026-04-01T00:00:00.000Z';
@@ -59,6 +61,22 @@ describe('the grant store', () => {
     expect(await store.finish('act_a', failed)).toEqual(failed);
     expect(await store.finish('act_a', succeeded)).toEqual(failed);
     expect(await store.again('act_a')).toEqual({ ...started(1), state: 'done', outcome: failed });
+    await store.close();
+  });
+
+  it('keeps the grant as it was first presented, in stores of earlier releases too', async () => {
+    const file = path.join(folder, 'presented.db');
+    const earlier = new Database(file);
+    earlier.exec(`CREATE TABLE grants (action_id TEXT PRIMARY KEY NOT NULL, action_digest TEXT NOT NULL, state TEXT NOT NULL, attempt INTEGER NOT NULL,
+      outcome TEXT, started_at TEXT NOT NULL, finished_at TEXT, performed_by TEXT NOT NULL DEFAULT 'executor') STRICT, WITHOUT ROWID;
+      INSERT INTO grants (action_id, action_digest, state, attempt, started_at) VALUES ('act_old', '${digest}', 'started', 1, '${at}')`);
+    earlier.close();
+    const store = openGrantStore(file);
+    const presented = { request: { id: 'act_a' }, plan: 'signed' } as unknown as Grant;
+    await store.begin({ actionId: 'act_a', actionDigest: digest, at, presented });
+    await store.begin({ actionId: 'act_a', actionDigest: digest, at, presented: { ...presented, plan: 'another' } });
+    expect(await store.presented('act_a')).toEqual(presented);
+    expect([await store.presented('act_old'), await store.presented('act_none')]).toEqual([undefined, undefined]);
     await store.close();
   });
 

@@ -20,6 +20,7 @@ const now = new Date('2026-04-01T00:00:10.000Z');
 function memoryGrants(): GrantStore & { readonly begun: string[] } {
   const begun: string[] = [];
   const states = new Map<string, GrantState>();
+  const kept = new Map<string, Grant>();
   const known = (actionId: string): GrantState => {
     const state = states.get(actionId);
     if (state === undefined) throw new TypeError(`${actionId} never began`);
@@ -27,15 +28,17 @@ function memoryGrants(): GrantStore & { readonly begun: string[] } {
   };
   return {
     begun,
-    begin: async ({ actionId, actionDigest, at, by = 'executor' }) => {
+    begin: async ({ actionId, actionDigest, at, by = 'executor', presented }) => {
       const first = !begun.includes(actionId);
       if (first) {
+        if (presented !== undefined) kept.set(actionId, presented);
         begun.push(actionId);
         states.set(actionId, { state: 'started', attempt: 1, actionDigest, startedAt: at, by });
       }
       return { first, known: known(actionId) };
     },
     find: async (actionId) => states.get(actionId),
+    presented: async (actionId) => kept.get(actionId),
     again: async (actionId) => {
       const state = { ...known(actionId), attempt: known(actionId).attempt + 1 };
       states.set(actionId, state);
