@@ -6,12 +6,17 @@ import { loadConfig, type LoadedConfig } from '../config/load.js';
 import { createFileDirectory, parseDirectory } from '../directory/file.js';
 import type { DirectoryFile } from '../directory/schema.js';
 import type { ConnectorDefinition } from '../domain/connector.js';
-import { builtinConnectors } from '../domain/connectors/index.js';
 import { CountersignError } from '../domain/errors.js';
 import type { Asker, People } from '../policy/check/route-findings.js';
 
 /** What the commands about policy are told of a deployment. */
-export type DeploymentOptions = { readonly policies?: string; readonly directory?: string; readonly config?: string; readonly json?: boolean };
+export type DeploymentOptions = {
+  readonly policies?: string;
+  readonly directory?: string;
+  readonly config?: string;
+  readonly connector?: readonly string[];
+  readonly json?: boolean;
+};
 
 /** A deployment as the commands about policy see it, without its keys, secrets and servers. */
 export type Deployment = {
@@ -29,7 +34,13 @@ export function withDeployment(command: Command): Command {
   return command
     .option('--policies <folder>', 'folder with schema.cedarschema, *.cedar and routes.yaml; that of the configuration, or "policies"')
     .option('--directory <file>', 'directory file; that of the configuration, or directory.yaml in the policy folder')
-    .option('--config <file>', 'countersign.yaml of the deployment; without it the connectors are those that Countersign brings');
+    .option('--config <file>', 'countersign.yaml of the deployment; without it the connectors are those that Countersign brings')
+    .option(
+      '--connector <file>',
+      'file of a further connector, as in externalConnectors; may stand several times',
+      (file: string, before: string[]) => [...before, file],
+      [],
+    );
 }
 
 /** Reads what the options name. Throws `config-invalid` with a remedy. */
@@ -37,7 +48,8 @@ export function openDeployment(options: DeploymentOptions): Deployment {
   const config = options.config === undefined ? undefined : loadConfig(options.config);
   const policies = options.policies ?? relative(config?.resolve(config.policy.directory)) ?? 'policies';
   const people = openPeople(options.directory ?? relative(config?.resolve(config.directory.file)), policies);
-  const definitions = config === undefined ? builtinConnectors : loadConnectors(config);
+  const configured = (config?.externalConnectors ?? []).map((file) => config?.resolve(file) ?? file);
+  const definitions = loadConnectors({ externalConnectors: [...configured, ...(options.connector ?? [])], resolve: (file) => path.resolve(file) });
   return {
     policies,
     ...(people === undefined ? {} : { people }),

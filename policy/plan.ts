@@ -3,7 +3,7 @@ import type { Directory, DirectoryPerson } from '../directory/port.js';
 import { policyParameters } from '../domain/display.js';
 import { CountersignError } from '../domain/errors.js';
 import type { ApprovalFact } from '../domain/circles.js';
-import type { Plan, PlanStage } from '../domain/plan.js';
+import type { Plan } from '../domain/plan.js';
 import { assessRisk, type LocalTime } from '../domain/risk.js';
 import { requestDigest, type ActionRequest } from '../domain/request.js';
 import type { Refusal } from '../domain/separation.js';
@@ -134,11 +134,6 @@ async function knownPerson(directory: Directory, id: string, what: string): Prom
   const person = await directory.person(id);
   if (person === undefined || !person.active) throw new CountersignError('principal-unknown', `${what} is not in the directory or not active.`);
   return person;
-}
-
-/** Says why the stages cannot all be passed by different, uninvolved people, even after all escalations. @public */
-export async function unsatisfiable(directory: Directory, stages: readonly PlanStage[], excluded: readonly string[]): Promise<string | undefined> {
-  return (await staff(directory, stages, excluded)).gap;
 }
 
 function ref(person: DirectoryPerson): PersonRef {

@@ -2,7 +2,7 @@ import { isMap, isScalar, isSeq, type LineCounter, type Node } from 'yaml';
 import { parseYaml } from '../../config/load.js';
 import type { Directory } from '../../directory/port.js';
 import type { PolicyBundle } from '../bundle.js';
-import { unsatisfiable } from '../plan.js';
+import { staff } from '../staffing.js';
 import { bare } from './expression.js';
 import type { Finding } from './finding.js';
 import type { SourcePolicy } from './source.js';
@@ -71,7 +71,7 @@ export async function unsatisfiableRoutes(
   const report = (route: string, message: string) =>
     findings.push({ severity: 'error', code: 'unsatisfiable-route', file, line: places.get(route) ?? 1, message });
   for (const [route, stages] of bundle.routes) {
-    const gap = await unsatisfiable(directory, stages, []);
+    const { gap } = await staff(directory, stages, []);
     if (gap !== undefined) {
       report(route, `nobody can pass the route "${route}", whoever asks: ${gap}`);
       continue;
@@ -79,7 +79,7 @@ export async function unsatisfiableRoutes(
     const users = policies.filter((policy) => policy.review === route);
     const failing = new Map<string, string[]>();
     for (const asker of askers.filter((candidate) => users.some((policy) => admits(policy, candidate)))) {
-      const short = await unsatisfiable(directory, stages, asker.excluded);
+      const { gap: short } = await staff(directory, stages, asker.excluded);
       if (short !== undefined) failing.set(short, [...(failing.get(short) ?? []), `${asker.id} (${asker.because})`]);
     }
     for (const [short, who] of failing) report(route, `nobody can pass the route "${route}" when it is asked for by ${listed(who)}: ${short}`);
