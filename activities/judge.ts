@@ -11,7 +11,7 @@ import { involvedIn, refuseApprover, type Refusal } from '../domain/separation.j
 import { isCancellation, isDecision, isPlan } from '../domain/shapes.js';
 import { verify } from '../domain/signing.js';
 import type { WorkerDeps } from './deps.js';
-import { reevaluate } from './open.js';
+import { planAgain, reevaluate } from './open.js';
 import { record as recordEntry } from './record.js';
 import { isReleased, release } from './release.js';
 import type { RecordedApproval } from './ports.js';
@@ -33,6 +33,7 @@ export function judge(deps: WorkerDeps): WorkerActivities['judge'] {
     const base = { at, round: input.round };
     let record: DecisionRecord;
     let approval: RecordedApproval | undefined;
+    let again: Plan | undefined;
     if (typeof signed === 'string' || !isDecision(signed.content)) {
       const detail = typeof signed === 'string' ? signed : 'not the shape of a decision';
       record = {
@@ -44,14 +45,18 @@ export function judge(deps: WorkerDeps): WorkerActivities['judge'] {
     } else {
       const decision: Decision = signed.content;
       const proven = await weigh(decision, input.proof, deps.proofs);
-      const refusal =
+      let refusal =
         (await refuseRequest(deps, input)) ??
         refuseClaims(input, decision, signed) ??
         (await refuseSettled(deps, input, decision)) ??
         (plan === undefined ? noPlan : await refuse(deps, input, plan, decision, proven));
       const approves = refusal === undefined && decision.verdict === 'approve';
       const circle = approves ? await circleOf(deps, input, plan?.stages[input.stage], decision) : {};
-      if (approves && circle.refusal === undefined) approval = { by: decision.person.id, of: humansBehind(input.request), at: decision.decidedAt };
+      if (approves && circle.refusal === undefined && input.completes && plan !== undefined) {
+        again = await planAgain(deps, { ...input, plan });
+        refusal = unanswered(again);
+      }
+      if (approves && (refusal ?? circle.refusal) === undefined) approval = { by: decision.person.id, of: humansBehind(input.request), at: decision.decidedAt };
       record = {
         ...base,
         decisionId: decision.decisionId,
@@ -83,13 +88,18 @@ export function judge(deps: WorkerDeps): WorkerActivities['judge'] {
     );
     // The round is the caller's word; which plan a decision was made under is in its digest.
     const judged = { ...(entry.body as unknown as { readonly record: DecisionRecord }).record, round: input.round };
-    if (!judged.accepted || judged.decision?.verdict !== 'approve' || !input.completes || plan === undefined) return { record: judged };
-    const again = await reevaluate(deps, { ...input, plan });
-    return { record: judged, again: again.verdict === 'proceed' ? await release(deps, input, plan) : again };
+    if (!judged.accepted || judged.decision?.verdict !== 'approve' || plan === undefined || again === undefined) return { record: judged };
+    const verdict = await reevaluate(deps, { ...input, plan }, again);
+    return { record: judged, again: verdict.verdict === 'proceed' ? await release(deps, input, plan) : verdict };
   };
 }
 
 const noPlan: Refusal = { code: 'decision-invalid', detail: 'The plan it was made under could not be verified.' };
+
+// That nobody can be asked now says nothing against the action: it waits, and the person decides again.
+function unanswered({ denial }: Plan): Refusal | undefined {
+  return denial?.code === 'directory-unavailable' ? { code: denial.code, detail: denial.detail } : undefined;
+}
 
 /** The plan that the policy key signed for this request, or undefined: an activity can be given any plan by whoever holds Temporal. */
 async function planInForce(deps: WorkerDeps, { request, signedPlan }: JudgeInput): Promise<Plan | undefined> {
@@ -144,7 +154,7 @@ async function refuse(deps: WorkerDeps, input: JudgeInput, plan: Plan, decision:
     return { code: 'decision-digest-mismatch', detail: 'The decision was made on another version of this action.' };
   if (request.requester.kind === 'agent' && decision.person.id === request.requester.id) return { code: 'approver-not-human', detail: 'Agents do not decide.' };
   try {
-    const person = await deps.directory.person(decision.person.id);
+    const person = await deps.directory.person(decision.person.id, { fresh: true });
     if (person === undefined || !person.active)
       return { code: 'approver-not-eligible', detail: 'The directory does not know this person, or they are not active.' };
     return refuseApprover({

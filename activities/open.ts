@@ -1,3 +1,4 @@
+import { fresh } from '../directory/port.js';
 import { displayFields } from '../domain/display.js';
 import { CountersignError } from '../domain/errors.js';
 import { deepFreeze } from '../domain/frozen.js';
@@ -89,11 +90,16 @@ function refuseUnseen(fields: readonly DisplayField[]): Refusal | undefined {
     : undefined;
 }
 
-/** Evaluates policy again, for the moment of execution. The stricter of the two plans counts. */
-export async function reevaluate(deps: WorkerDeps, input: Pick<JudgeInput, 'request' | 'round' | 'nowMs'> & { readonly plan: Plan }): Promise<Reevaluation> {
-  const { request, plan, round, nowMs } = input;
-  const again = await makePlan(planDeps(deps), request, new Date(nowMs), refuseTime(request, nowMs));
-  const verdict = recheck(plan, again.plan);
+type Again = Pick<JudgeInput, 'request' | 'round' | 'nowMs'> & { readonly plan: Plan };
+
+/** Evaluates policy again, for the moment of execution, with what the directory says at this moment. */
+export async function planAgain(deps: WorkerDeps, { request, nowMs }: Again): Promise<Plan> {
+  return (await makePlan({ ...planDeps(deps), directory: fresh(deps.directory) }, request, new Date(nowMs), refuseTime(request, nowMs))).plan;
+}
+
+/** Holds the plan of a second evaluation against the one in force. The stricter of the two counts. */
+export async function reevaluate(deps: WorkerDeps, { request, plan, round, nowMs }: Again, again: Plan): Promise<Reevaluation> {
+  const verdict = recheck(plan, again);
   if (verdict.kind === 'proceed') return { verdict: 'proceed' };
   await requireRoom(deps.evidence, request.id, 'replanned');
   const opened = await signedPlan(deps, request, verdict.plan);

@@ -5,7 +5,7 @@ import { createPayloadCodec } from '../codec/payload-codec.js';
 import { loadConnectors } from '../config/connectors.js';
 import { openKeys } from '../config/keys.js';
 import { loadConfig, secretFromEnv, type LoadedConfig } from '../config/load.js';
-import { createFileDirectory } from '../directory/file.js';
+import { openDirectory } from '../directory/open.js';
 import type { Directory } from '../directory/port.js';
 import type { ConnectorDefinition } from '../domain/connector.js';
 import { CountersignError } from '../domain/errors.js';
@@ -15,7 +15,6 @@ import { codecPlugin } from './codec/plugin.js';
 import { createDecisionSigner } from './decision-signer.js';
 import { createDpopVerifier } from './identity/dpop.js';
 import { createAccessTokenVerifier, type AccessTokenVerifier } from './identity/verify-access-token.js';
-import { passkeysOf } from './passkeys/open.js';
 import { createSessions, inboxPlugin, type Sessions } from './inbox/plugin.js';
 import { limitsOf } from './plugins/limits.js';
 import { teamsPlugin } from './teams/plugin.js';
@@ -31,7 +30,7 @@ async function main(log: Logger): Promise<void> {
   const keys = await openKeys(config, 'decision', (trouble) => log.error(trouble, 'a key file cannot be used; what was in force stays in force'));
   const connectors = loadConnectors(config);
   const development = config.environment === 'development';
-  const directory = createFileDirectory(config.resolve(config.directory.file), config.dev === undefined ? undefined : `http://127.0.0.1:${config.dev.idpPort}`);
+  const directory = openDirectory(config, log);
   const access = openTemporal(config);
   const actions = createTemporalActions({
     access,
@@ -62,6 +61,7 @@ async function main(log: Logger): Promise<void> {
           await callTemporal(access.connection, deadlinesMs.ping, () => access.connection.workflowService.describeNamespace({ namespace }));
         },
       },
+      { name: 'directory', check: async () => directory.check?.() },
     ],
     extensions: extensions(config, { actions, directory, connectors, verifier }, log),
     logger: log,
@@ -115,7 +115,6 @@ function extensions(
     publicUrl: api.publicUrl,
     sessionSecret: secretFromEnv(api.sessionSecretEnv),
     login: { ...login, ...(clientSecretEnv === undefined ? {} : { clientSecret: secretFromEnv(clientSecretEnv) }) },
-    ...passkeysOf(config, log),
     operators: identity.operators,
     requestsPerMinute: limitsOf(config).requestsPerMinute,
     environment,

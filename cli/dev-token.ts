@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { importJWK, SignJWT, type JWK } from 'jose';
+import { directoryFile } from '../config/directory.js';
 import type { LoadedConfig } from '../config/load.js';
 import { createFileDirectory } from '../directory/file.js';
 import { CountersignError } from '../domain/errors.js';
@@ -20,14 +21,11 @@ export async function devToken(config: LoadedConfig, subject: string, now: Date)
   const issuer = `http://127.0.0.1:${config.dev.idpPort}`;
   const accepted = config.identity.issuers.find((entry) => entry.issuer === issuer);
   if (accepted === undefined) throw new CountersignError('config-invalid', `identity.issuers does not name the development provider ${issuer}.`);
-  const directory = createFileDirectory(config.resolve(config.directory.file), issuer);
+  const directory = createFileDirectory(directoryFile(config), issuer);
   const person = await directory.personByAccount(issuer, subject);
   const agent = await directory.agentByAccount(issuer, subject);
   if (person === undefined && agent === undefined)
-    throw new CountersignError(
-      'config-invalid',
-      `The directory knows no development account "${subject}"; see the accounts in ${config.resolve(config.directory.file)}.`,
-    );
+    throw new CountersignError('config-invalid', `The directory knows no development account "${subject}"; see the accounts in ${directoryFile(config)}.`);
   const kind = accepted.principal[agent === undefined ? 'person' : 'agent'][0];
   if (kind === undefined) throw new CountersignError('config-invalid', 'identity.issuers[].principal names no value for this kind of subject.');
 

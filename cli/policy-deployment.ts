@@ -47,9 +47,12 @@ export function withDeployment(command: Command): Command {
 export function openDeployment(options: DeploymentOptions): Deployment {
   const config = options.config === undefined ? undefined : loadConfig(options.config);
   const policies = options.policies ?? relative(config?.resolve(config.policy.directory)) ?? 'policies';
-  const people = openPeople(options.directory ?? relative(config?.resolve(config.directory.file)), policies);
-  const configured = (config?.externalConnectors ?? []).map((file) => config?.resolve(file) ?? file);
-  const definitions = loadConnectors({ externalConnectors: [...configured, ...(options.connector ?? [])], resolve: (file) => path.resolve(file) });
+  const { file } = config?.directory ?? {};
+  // A file beside the policies says nothing of people who are in an identity provider.
+  const live = config !== undefined && file === undefined && options.directory === undefined;
+  const people = live ? undefined : openPeople(options.directory ?? (file === undefined ? undefined : relative(config?.resolve(file))), policies);
+  const configured = (config?.externalConnectors ?? []).map((each) => config?.resolve(each) ?? each);
+  const definitions = loadConnectors({ externalConnectors: [...configured, ...(options.connector ?? [])], resolve: (each) => path.resolve(each) });
   return {
     policies,
     ...(people === undefined ? {} : { people }),

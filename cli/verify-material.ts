@@ -9,6 +9,7 @@ import { describe, loadConfig, parseYaml, type LoadedConfig } from '../config/lo
 import { ProofProviderConfig } from '../config/schema.js';
 import { openTrustedKeys } from '../config/trusted-keys.js';
 import { createFileDirectory } from '../directory/file.js';
+import { openDirectory } from '../directory/open.js';
 import type { Directory } from '../directory/port.js';
 import { connectorRef, type ConnectorDefinition } from '../domain/connector.js';
 import { CountersignError } from '../domain/errors.js';
@@ -80,7 +81,7 @@ async function importKeys(file: string): Promise<TrustedKeys> {
 function directoryOf({ directory }: MaterialOptions, config: LoadedConfig | undefined): Directory | undefined {
   if (directory !== undefined) return createFileDirectory(requireFile(directory));
   if (config === undefined) return undefined;
-  return createFileDirectory(config.resolve(config.directory.file), config.dev === undefined ? undefined : `http://127.0.0.1:${config.dev.idpPort}`);
+  return openDirectory(config);
 }
 
 /** The definitions of this release, of the configuration, and the one that was named. */
@@ -123,7 +124,7 @@ async function proofsOf({ providers }: MaterialOptions, config: LoadedConfig | u
   const proofs = openProofs(
     {
       environment: providers === undefined ? (config?.environment ?? 'production') : 'production',
-      executor: { providers: configured, ...(config?.executor.passkeys === undefined ? {} : { passkeys: config.executor.passkeys }) },
+      executor: { providers: configured },
       resolve: (name: string) => (providers === undefined && config !== undefined ? config.resolve(name) : path.resolve(path.dirname(providers ?? ''), name)),
     },
     whose,

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { LineCounter, parseDocument, type Document } from 'yaml';
 import { CountersignError } from '../domain/errors.js';
+import { directoryTrouble } from './directory.js';
 import { Config } from './schema.js';
 
 const validate = new Ajv2020({ allErrors: false, strict: true, discriminator: false }).compile(Config);
@@ -34,6 +35,8 @@ export function loadConfig(file = process.env['COUNTERSIGN_CONFIG'] ?? 'counters
       'config-invalid',
       `${absolute}:${lineOf(document, lines, ['policy', 'timeZone'])}: "policy.timeZone" is no time zone; use a name such as Europe/Berlin or Etc/UTC.`,
     );
+  const trouble = directoryTrouble(config.directory);
+  if (trouble !== undefined) throw new CountersignError('config-invalid', `${absolute}:${lineOf(document, lines, ['directory'])}: ${trouble}`);
   return Object.assign(config, { file: absolute, resolve: (relative: string) => path.resolve(path.dirname(absolute), relative) });
 }
 

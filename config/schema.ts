@@ -1,4 +1,5 @@
 import { Type, type Static } from 'typebox';
+import { DirectoryConfig } from './directory-schema.js';
 
 const strict = { additionalProperties: false } as const;
 const Text = Type.String({ minLength: 1, maxLength: 2048 });
@@ -175,8 +176,6 @@ export const Config = Type.Object(
         /** Number of proxies in front whose X-Forwarded-For entries are believed; 0 believes none. */
         trustedProxies: Type.Optional(Type.Integer({ minimum: 0, maximum: 10 })),
         sessionSecretEnv: EnvName,
-        /** Where the passkeys of approvers are kept; without it the inbox registers none. */
-        passkeys: Type.Optional(Type.Object({ file: Text }, strict)),
         limits: Type.Optional(
           Type.Object(
             {
@@ -214,7 +213,7 @@ export const Config = Type.Object(
       },
       strict,
     ),
-    directory: Type.Object({ file: Text }, strict),
+    directory: DirectoryConfig,
     policy: Type.Object({ directory: Text, timeZone: Text }, strict),
     evidence: Type.Object({ file: Text }, strict),
     teams: Type.Optional(TeamsConfig),
@@ -228,19 +227,6 @@ export const Config = Type.Object(
         connectors: Type.Array(Text),
         /** Whose ID tokens prove decisions of assurance `login` and `mfa`. Without one no such stage can be passed. */
         providers: Type.Optional(Type.Array(ProofProviderConfig, { maxItems: 20 })),
-        /** Passkeys that people registered in the inbox at this address. Without it they prove nothing here. */
-        passkeys: Type.Optional(
-          Type.Object(
-            {
-              origin: Text,
-              /** How long a registration counts; 180 when absent. The keys of providers are kept for 400. */
-              maxRegistrationAgeDays: Type.Optional(Type.Integer({ minimum: 1, maximum: 395 })),
-              /** A list of the operator's own: which registrations count alone, and which no more. */
-              file: Type.Optional(Text),
-            },
-            strict,
-          ),
-        ),
         /** Policy that its authors signed, and their public keys. An executor does not start without. */
         policy: Type.Optional(Type.Object({ bundle: Text, authorsKeys: Text }, strict)),
         floor: Type.Optional(Type.Array(FloorConfig, { maxItems: 100 })),

@@ -1,6 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import path from 'node:path';
 import type { AddressInfo } from 'node:net';
+import { directoryFile } from '../config/directory.js';
 import { secretFromEnv, type LoadedConfig } from '../config/load.js';
 import { CountersignError } from '../domain/errors.js';
 import { loadIdpKeys } from './idp-keys.js';
@@ -39,7 +40,7 @@ export async function startIdp(config: LoadedConfig, options: { readonly host?: 
   const idp = createIdp({
     issuer: own,
     keys,
-    directoryFile: config.resolve(config.directory.file),
+    directoryFile: directoryFile(config),
     client: { id: clientId, publicUrl: config.api.publicUrl, ...(clientSecretEnv === undefined ? {} : { secret: secretFromEnv(clientSecretEnv) }) },
     audience,
   });

@@ -4,7 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, parseYaml } from '../config/load.js';
 import { CountersignError } from '../domain/errors.js';
 import type { ApproverSet } from '../domain/plan.js';
-import type { Directory, DirectoryAgent, DirectoryPerson } from './port.js';
+import type { Directory, DirectoryAgent, DirectoryMember, DirectoryPerson } from './port.js';
 import { DirectoryFile } from './schema.js';
 
 const validate = new Ajv2020({ strict: true }).compile(DirectoryFile);
@@ -66,8 +66,8 @@ export function parseDirectory(file: string, text: string): DirectoryFile {
   return data;
 }
 
-function members(people: ReadonlyMap<string, DirectoryPerson>, approvers: ApproverSet, limit: number): readonly DirectoryPerson[] {
-  const found: DirectoryPerson[] = [];
+function members(people: ReadonlyMap<string, DirectoryPerson>, approvers: ApproverSet, limit: number): readonly DirectoryMember[] {
+  const found: DirectoryMember[] = [];
   for (const person of people.values()) {
     if (found.length >= limit) break;
     if (!person.active) continue;

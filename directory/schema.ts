@@ -8,6 +8,24 @@ const Accounts = Type.Array(
   { maxItems: 20 },
 );
 
+const AgentEntries = Type.Array(
+  Type.Object(
+    {
+      id: Id,
+      name: Name,
+      active: Type.Optional(Type.Boolean()),
+      owner: Id,
+      actsFor: Type.Optional(Type.Array(Id, { maxItems: 1_000 })),
+      accounts: Accounts,
+    },
+    strict,
+  ),
+);
+
+/** The agents of a deployment whose people are in an identity provider. */
+export const AgentsFile = Type.Object({ agents: AgentEntries }, strict);
+export type AgentsFile = Static<typeof AgentsFile>;
+
 /** The directory file. `issuer: development` stands for the embedded development provider. */
 export const DirectoryFile = Type.Object(
   {
@@ -26,19 +44,7 @@ export const DirectoryFile = Type.Object(
         strict,
       ),
     ),
-    agents: Type.Array(
-      Type.Object(
-        {
-          id: Id,
-          name: Name,
-          active: Type.Optional(Type.Boolean()),
-          owner: Id,
-          actsFor: Type.Optional(Type.Array(Id, { maxItems: 1_000 })),
-          accounts: Accounts,
-        },
-        strict,
-      ),
-    ),
+    agents: AgentEntries,
   },
   strict,
 );

@@ -9,7 +9,7 @@ import { loadConnectors } from '../config/connectors.js';
 import { openKeys } from '../config/keys.js';
 import { loadConfig } from '../config/load.js';
 import { temporalConnection } from '../config/temporal.js';
-import { createFileDirectory } from '../directory/file.js';
+import { openDirectory } from '../directory/open.js';
 import { taskQueues } from '../workflows/contract.js';
 import { openPolicy } from './policy.js';
 import { createLog, runProcess, shutdownSignal } from './log.js';
@@ -24,7 +24,7 @@ await runProcess(log, async () => {
   const keys = await openKeys(config, 'executor', (trouble) => log.error(trouble, 'a key file cannot be used; what was in force stays in force'));
   const connectors = createConnectors(config);
   const grants = openGrantStore(config.resolve(config.executor.grants));
-  const directory = createFileDirectory(config.resolve(config.directory.file), config.dev === undefined ? undefined : `http://127.0.0.1:${config.dev.idpPort}`);
+  const directory = openDirectory(config, log);
   // Beside the grants: what the executor saw of the providers' keys must outlive their rotation.
   const proofs = openProofs(config, directory, {
     file: config.resolve(config.executor.grants),

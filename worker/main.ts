@@ -10,7 +10,7 @@ import { loadConnectors } from '../config/connectors.js';
 import { openKeys } from '../config/keys.js';
 import { loadConfig } from '../config/load.js';
 import { temporalConnection } from '../config/temporal.js';
-import { createFileDirectory } from '../directory/file.js';
+import { openDirectory } from '../directory/open.js';
 import { loadPolicies } from '../policy/bundle.js';
 import { taskQueues } from '../workflows/contract.js';
 import { deploymentOptions, promote, replayOpenActions, workflowBundle } from './deployment.js';
@@ -25,7 +25,7 @@ await runProcess(log, async () => {
   const keys = await openKeys(config, 'policy', (trouble) => log.error(trouble, 'a key file cannot be used; what was in force stays in force'));
   const bundle = loadPolicies(config.resolve(config.policy.directory));
   const evidence = createSqliteEvidenceLog(config.resolve(config.evidence.file));
-  const directory = createFileDirectory(config.resolve(config.directory.file), config.dev === undefined ? undefined : `http://127.0.0.1:${config.dev.idpPort}`);
+  const directory = openDirectory(config, log);
   // What it finds is an early answer for the person; the executor looks for itself.
   const proofs = openProofs(config, directory, { onFailure: (issuer, error) => log.warn({ issuer, err: error }, "the provider's keys cannot be read now") });
   const activities = createActivities({

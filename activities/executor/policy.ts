@@ -1,5 +1,6 @@
 import { ApplicationFailure } from '@temporalio/common';
 import type { ExecutorDeps } from '../deps.js';
+import { fresh } from '../../directory/port.js';
 import type { ConnectorDefinition } from '../../domain/connector.js';
 import { CountersignError } from '../../domain/errors.js';
 import { belowFloor } from '../../domain/floor.js';
@@ -18,11 +19,11 @@ type Verified = Extract<GrantVerdict, { ok: true }>;
  */
 export async function requirePolicy(deps: ExecutorDeps, request: ActionRequest, plan: Plan): Promise<void> {
   const bundle = deps.policy.bundle();
-  const { directory, timeZone, environment } = deps.policy;
+  const { timeZone, environment } = deps.policy;
   const { plan: mine } = await makePlan(
     {
       bundle: () => bundle,
-      directory,
+      directory: fresh(deps.policy.directory),
       connectors: definitionsOf(deps),
       timeZone,
       environment,
@@ -67,7 +68,7 @@ async function requireApprovers(deps: ExecutorDeps, request: ActionRequest, { pl
   const counted: Seat[] = [];
   for (const seat of seats) {
     const { decision, proven, stage, level } = seat;
-    const person = await deps.policy.directory.person(decision.person.id);
+    const person = await deps.policy.directory.person(decision.person.id, { fresh: true });
     if (person === undefined || !person.active)
       throw new CountersignError('approver-not-eligible', 'The executor refused the grant: its directory does not know an approver, or they are not active.');
     const refusal = refuseApprover({

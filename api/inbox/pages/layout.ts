@@ -1,25 +1,18 @@
 import { html } from 'ghtml';
-import { assetUrl, type AssetName } from '../assets/index.js';
+import { assetUrl } from '../assets/index.js';
 import { shown } from '../shown.js';
 
 /** The tabs of the inbox. */
-export type Tab = 'waiting' | 'requests' | 'history' | 'passkeys';
+export type Tab = 'waiting' | 'requests' | 'history';
 
 /** What every page of a signed-in person needs. */
-export type Frame = {
-  readonly person: { readonly id: string; readonly name: string };
-  readonly csrf: string;
-  readonly waiting?: number;
-  readonly passkeys?: boolean;
-};
+export type Frame = { readonly person: { readonly id: string; readonly name: string }; readonly csrf: string; readonly waiting?: number };
 
 type Layout = {
   readonly title: string;
   readonly frame?: Frame;
   readonly tab?: Tab;
   readonly main: string;
-  /** A script that this page needs besides. */
-  readonly script?: AssetName;
   readonly live?: { readonly page: string; readonly url: string; readonly version: string };
 };
 
@@ -27,11 +20,10 @@ const tabs: readonly { readonly tab: Tab; readonly href: string; readonly label:
   { tab: 'waiting', href: '/inbox', label: 'Waiting for you' },
   { tab: 'requests', href: '/inbox/requests', label: 'Your requests' },
   { tab: 'history', href: '/inbox/history', label: 'History' },
-  { tab: 'passkeys', href: '/inbox/passkeys', label: 'Passkeys' },
 ];
 
 /** A whole page. `main` is HTML that was escaped where it was made. */
-export function layout({ title, frame, tab, main, live, script }: Layout): string {
+export function layout({ title, frame, tab, main, live }: Layout): string {
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -42,7 +34,6 @@ export function layout({ title, frame, tab, main, live, script }: Layout): strin
         <link rel="icon" type="image/svg+xml" href="${assetUrl('logo.svg')}" />
         <link rel="stylesheet" href="${assetUrl('inbox.css')}" />
         <script src="${assetUrl('inbox.js')}" defer></script>
-        !${script === undefined ? '' : html`<script src="${assetUrl(script)}" defer></script>`}
       </head>
       <body>
         <a class="skip" href="#main">Skip to content</a>
@@ -51,7 +42,7 @@ export function layout({ title, frame, tab, main, live, script }: Layout): strin
             <a class="brand" href="/inbox"><img src="${assetUrl('logo.svg')}" alt="" width="26" height="26" /><span>Countersign</span></a>
             !${frame === undefined ? '' : account(frame)}
           </div>
-          !${frame === undefined ? '' : navigation(tab, frame)}
+          !${frame === undefined ? '' : navigation(tab)}
         </header>
         <main id="main" tabindex="-1" !${live === undefined ? '' : html`data-page="${live.page}" data-live="${live.url}" data-version="${live.version}"`}>
           !${main}
@@ -71,9 +62,8 @@ function account(frame: Frame): string {
   </div>`;
 }
 
-function navigation(current: Tab | undefined, { passkeys }: Frame): string {
-  const offered = tabs.filter(({ tab }) => tab !== 'passkeys' || passkeys === true);
-  const items = offered.map(({ tab, href, label }) => html`<li><a href="${href}" !${tab === current ? 'aria-current="page"' : ''}>${label}</a></li>`);
+function navigation(current: Tab | undefined): string {
+  const items = tabs.map(({ tab, href, label }) => html`<li><a href="${href}" !${tab === current ? 'aria-current="page"' : ''}>${label}</a></li>`);
   return html`<nav class="tabs" aria-label="Inbox">
     <ul>
       !${items}

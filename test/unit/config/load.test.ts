@@ -55,6 +55,19 @@ describe('the configuration', () => {
       edit: (text) => text.replace('  port: 8080', '  prot: 8080\n  port: 8080'),
       says: /countersign\.yaml:9: "api\.prot" is not known/,
     },
+    'two directories at once': {
+      edit: (text) =>
+        text.replace('directory: { file: directory.yaml }', 'directory: { file: directory.yaml, scim: { url: https://s, secretEnv: S, issuers: [i] } }'),
+      says: /countersign\.yaml:20: "directory" names exactly one of/,
+    },
+    'a live directory without a file of agents': {
+      edit: (text) => text.replace('directory: { file: directory.yaml }', 'directory: { scim: { url: https://s, secretEnv: S, issuers: [i] } }'),
+      says: /countersign\.yaml:20: "directory\.agents" is missing/,
+    },
+    'a cache that is too old': {
+      edit: (text) => text.replace('directory: { file: directory.yaml }', 'directory: { file: directory.yaml, cacheSeconds: 60 }'),
+      says: /countersign\.yaml:20: "directory\.cacheSeconds"/,
+    },
     'a wrong type in a list': {
       edit: (text) => text.replace('algorithms: [RS256]', 'algorithms: [none]'),
       says: /countersign\.yaml:16: "identity\.issuers\.0\.algorithms/,
