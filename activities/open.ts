@@ -41,6 +41,7 @@ export function open(deps: WorkerDeps): WorkerActivities['open'] {
       fields,
       ...(owner === undefined ? {} : { owner }),
       ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
+      cardsAtOnce: true,
     };
     const body = {
       runId,

@@ -33,6 +33,8 @@ export type OpenResult = OpenedPlan & {
   readonly fields: readonly DisplayField[];
   readonly owner?: PersonRef;
   readonly onBehalfOf?: PersonRef;
+  /** The cards that follow a preview are first tried in the task that takes it in. Absent in actions that 0.1.0 opened. */
+  readonly cardsAtOnce?: true;
 };
 
 export type JudgeInput = {

@@ -1,9 +1,10 @@
 import { CancellationScope, isCancellation, log, ParentClosePolicy, startChild, workflowInfo } from '@temporalio/workflow';
 import type { NoticeKind } from '../activities/ports.js';
+import type { WorkerActivities } from '../activities/types.js';
 import type { ChannelRef } from '../domain/plan.js';
 import type { ActionState } from './action-state.js';
 import { describe } from './publish.js';
-import { delivery } from './proxies.js';
+import { delivery, deliveryAtOnce } from './proxies.js';
 
 /**
  * The cards of one action. Sending goes on in the background, so that a channel that is down delays neither the
@@ -17,13 +18,13 @@ export class Notices {
 
   constructor(private readonly state: ActionState) {}
 
-  /** Tells the people who may decide now, through these channels. */
-  announce(notice: NoticeKind, channels: readonly ChannelRef[]): void {
+  /** Tells the people who may decide now, through these channels; `atOnce` tries it in this very workflow task first. */
+  announce(notice: NoticeKind, channels: readonly ChannelRef[], atOnce = false): void {
     for (const to of channels) {
       // The inbox shows what is pending by itself.
       if (to.kind === 'inbox') continue;
       this.count += 1;
-      void this.scope.run(() => this.send(to, notice, `${this.count}`));
+      void this.scope.run(() => this.send(to, notice, `${this.count}`, atOnce));
     }
   }
 
@@ -48,7 +49,7 @@ export class Notices {
     await startChild('cards', { workflowId: `${workflowInfo().workflowId}_cards`, args: [input], parentClosePolicy: ParentClosePolicy.ABANDON });
   }
 
-  private async send(to: ChannelRef, notice: NoticeKind, dedupeKey: string): Promise<void> {
+  private async send(to: ChannelRef, notice: NoticeKind, dedupeKey: string, atOnce: boolean): Promise<void> {
     const { state } = this;
     const label = to.channelId === undefined ? to.kind : `${to.kind} channel`;
     const channel = state.channels.find((known) => known.kind === label) ?? { kind: label, state: 'sending' as const };
@@ -57,7 +58,9 @@ export class Notices {
     const untilMs = (state.deadlineMs ?? Date.now()) - Date.now();
     try {
       const recipients = state.undecided.map((person) => person.id);
-      const sent = await delivery(untilMs, `Send cards through ${label}`).notify({ view: state.signedState(), to, notice, recipients, dedupeKey });
+      const input = () => ({ view: state.signedState(), to, notice, recipients, dedupeKey });
+      const early = atOnce ? await sentAtOnce(input()) : undefined;
+      const sent = early ?? (await delivery(untilMs, `Send cards through ${label}`).notify(input()));
       if (sent.state === 'not-configured') {
         Object.assign(channel, { state: 'failing', detail: 'not configured' });
         return;
@@ -88,5 +91,17 @@ export class Notices {
     } finally {
       this.updating = false;
     }
+  }
+}
+
+type Notify = WorkerActivities['notify'];
+
+/** Nothing if it did not work at the first try, for whatever reason. Throws only when it was cancelled. */
+async function sentAtOnce(input: Parameters<Notify>[0]): Promise<Awaited<ReturnType<Notify>> | undefined> {
+  try {
+    return await deliveryAtOnce.notify(input);
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    return undefined;
   }
 }

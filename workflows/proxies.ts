@@ -20,6 +20,17 @@ export const sealing = proxyLocalActivities<WorkerActivities>({ startToCloseTime
  */
 export const sealingApart = proxyActivities<WorkerActivities>({ startToCloseTimeout: '10 seconds', retry: sealRetry, summary: 'Seal the evidence' });
 
+/**
+ * One try to send cards within the workflow task, which saves six events and a task where nobody waits for its answer. A service that
+ * does not answer holds up whatever else reaches the action until this is over, and is then left to {@link delivery}.
+ */
+export const deliveryAtOnce = proxyLocalActivities<Pick<WorkerActivities, 'notify'>>({
+  startToCloseTimeout: '2 seconds',
+  scheduleToCloseTimeout: '2 seconds',
+  retry: { maximumAttempts: 1 },
+  summary: 'Send cards',
+});
+
 /** Talks to chat services, which may be away for hours: retried until `untilMs` from now. `summary` is what operators read. */
 export function delivery(untilMs: number, summary: string): Pick<WorkerActivities, 'notify' | 'updateCards'> {
   return proxyActivities<WorkerActivities>({

@@ -18,11 +18,15 @@ type Due = { readonly kind: 'ask' | 'remind' | 'escalate' | 'expire'; readonly a
 
 /** Asks people, stage by stage, until they have decided or the time is over. */
 export async function review(state: ActionState, decisions: Decisions, notices: Notices): Promise<void> {
-  await showPreview(state);
-  while (state.status === 'pending') await waitForStage(state, decisions, notices);
+  // With the preview the verdict is told already, so nobody waits for the end of this task.
+  let atOnce = (await showPreview(state)) && state.current.cardsAtOnce === true;
+  while (state.status === 'pending') {
+    await waitForStage(state, decisions, notices, atOnce);
+    atOnce = false;
+  }
 }
 
-async function waitForStage(state: ActionState, decisions: Decisions, notices: Notices): Promise<void> {
+async function waitForStage(state: ActionState, decisions: Decisions, notices: Notices, atOnce: boolean): Promise<void> {
   const stage = state.stage;
   if (stage === undefined) return;
   const startedAtMs = state.stageStartedAtMs;
@@ -30,7 +34,7 @@ async function waitForStage(state: ActionState, decisions: Decisions, notices: N
   const moved = () => state.status !== 'pending' || state.round !== round || state.stageIndex !== stageIndex;
   publish(state);
   notices.refresh();
-  notices.announce('pending', stage.channels);
+  notices.announce('pending', stage.channels, atOnce);
   while (!moved()) {
     const due = nextDue(state, stage, startedAtMs);
     const alarm = new Alarm(due.atMs - Date.now(), `${dueWords[due.kind]} ${stage.name}`);
@@ -97,10 +101,10 @@ function nextDue(state: ActionState, stage: PlanStage, startedAtMs: number): Due
   return due.reduce((first, other) => (other.atMs < first.atMs ? other : first));
 }
 
-/** Asks the executor what would happen, within seconds; without an answer the people decide without it. */
-async function showPreview(state: ActionState): Promise<void> {
+/** Asks the executor what would happen, within seconds; without an answer the people decide without it. Returns whether it was asked. */
+async function showPreview(state: ActionState): Promise<boolean> {
   const { connector, signedPlan } = state.current;
-  if (!connector.previews || connector.external !== undefined) return;
+  if (!connector.previews || connector.external !== undefined) return false;
   try {
     const look = executor({
       summary: 'Ask what would happen',
@@ -119,4 +123,5 @@ async function showPreview(state: ActionState): Promise<void> {
     // Not a denial: whoever asked would learn from it what the target holds, before anybody approved.
     state.previewError = known ? `As it stands the executor would refuse it: ${cause.message}` : noPreview;
   }
+  return true;
 }
