@@ -15,6 +15,7 @@ import { codecPlugin } from './codec/plugin.js';
 import { createDecisionSigner } from './decision-signer.js';
 import { createDpopVerifier } from './identity/dpop.js';
 import { createAccessTokenVerifier, type AccessTokenVerifier } from './identity/verify-access-token.js';
+import { passkeysOf } from './passkeys/open.js';
 import { createSessions, inboxPlugin, type Sessions } from './inbox/plugin.js';
 import { limitsOf } from './plugins/limits.js';
 import { teamsPlugin } from './teams/plugin.js';
@@ -115,6 +116,7 @@ function extensions(
     publicUrl: api.publicUrl,
     sessionSecret: secretFromEnv(api.sessionSecretEnv),
     login: { ...login, ...(clientSecretEnv === undefined ? {} : { clientSecret: secretFromEnv(clientSecretEnv) }) },
+    ...passkeysOf(config, log),
     operators: identity.operators,
     requestsPerMinute: limitsOf(config).requestsPerMinute,
     environment,

@@ -124,7 +124,7 @@ async function proofsOf({ providers }: MaterialOptions, config: LoadedConfig | u
   const proofs = openProofs(
     {
       environment: providers === undefined ? (config?.environment ?? 'production') : 'production',
-      executor: { providers: configured },
+      executor: { providers: configured, ...(config?.executor.passkeys === undefined ? {} : { passkeys: config.executor.passkeys }) },
       resolve: (name: string) => (providers === undefined && config !== undefined ? config.resolve(name) : path.resolve(path.dirname(providers ?? ''), name)),
     },
     whose,

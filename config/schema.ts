@@ -176,6 +176,8 @@ export const Config = Type.Object(
         /** Number of proxies in front whose X-Forwarded-For entries are believed; 0 believes none. */
         trustedProxies: Type.Optional(Type.Integer({ minimum: 0, maximum: 10 })),
         sessionSecretEnv: EnvName,
+        /** Where the passkeys of approvers are kept; without it the inbox registers none. */
+        passkeys: Type.Optional(Type.Object({ file: Text }, strict)),
         limits: Type.Optional(
           Type.Object(
             {
@@ -227,6 +229,19 @@ export const Config = Type.Object(
         connectors: Type.Array(Text),
         /** Whose ID tokens prove decisions of assurance `login` and `mfa`. Without one no such stage can be passed. */
         providers: Type.Optional(Type.Array(ProofProviderConfig, { maxItems: 20 })),
+        /** Passkeys that people registered in the inbox at this address. Without it they prove nothing here. */
+        passkeys: Type.Optional(
+          Type.Object(
+            {
+              origin: Text,
+              /** How long a registration counts; 180 when absent. The keys of providers are kept for 400. */
+              maxRegistrationAgeDays: Type.Optional(Type.Integer({ minimum: 1, maximum: 395 })),
+              /** A list of the operator's own: which registrations count alone, and which no more. */
+              file: Type.Optional(Text),
+            },
+            strict,
+          ),
+        ),
         /** Policy that its authors signed, and their public keys. An executor does not start without. */
         policy: Type.Optional(Type.Object({ bundle: Text, authorsKeys: Text }, strict)),
         floor: Type.Optional(Type.Array(FloorConfig, { maxItems: 100 })),

@@ -26,6 +26,8 @@ export type PasskeyRules = {
   readonly maxRegistrationAgeSeconds: number;
   /** Checks signature, origin, relying party and user verification of an assertion. Returns the reason against it. */
   readonly checkAssertion: (proof: PasskeyProof, challenge: string) => Promise<string | undefined>;
+  /** What the verifier's own operator holds against a passkey, by the digest of its registration. */
+  readonly refuse?: (registration: string) => string | undefined;
 };
 
 export type ProofRules = { readonly providers: readonly ProofProvider[]; readonly passkeys?: PasskeyRules };
@@ -90,7 +92,7 @@ async function verifyPasskey(decision: Decision, proof: PasskeyProof, { provider
   if (claims.iat - claims.authTime > provider.maxAgeSeconds + skewSeconds) return 'The passkey was registered too long after the sign-in.';
   if (claims.iat > decidedAt + skewSeconds) return 'The passkey was registered after the decision.';
   if (decidedAt - claims.iat > passkeys.maxRegistrationAgeSeconds) return 'The registration of the passkey is too old; it has to be registered again.';
-  return passkeys.checkAssertion(proof, challengeOf(decision));
+  return passkeys.refuse?.(bound) ?? passkeys.checkAssertion(proof, challengeOf(decision));
 }
 
 type Claims = JWTPayload & { readonly sub: string; readonly iat: number; readonly authTime: number; readonly acr: string };

@@ -1,10 +1,12 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { CountersignError, errorCodes } from '../../domain/errors.js';
 import type { DecisionProof } from '../../domain/proof.js';
+import { challengeBytes, verifyAssertion } from '../../domain/verify-passkey.js';
 import type { ActionView } from '../../domain/view.js';
+import { requestOptions } from '../passkeys/register.js';
 import { maySee, viewOf } from '../temporal/authorise.js';
 import type { Cookies } from './cookies.js';
-import { csrfOf, decideForm, type DecideForm } from './forms.js';
+import { assertedForm, csrfOf, decideForm, type DecideForm } from './forms.js';
 import { requireOwnForm, sendPage } from './guard.js';
 import { versionOf, type LiveStreams } from './live.js';
 import type { InboxOptions } from './options.js';
@@ -25,7 +27,7 @@ export function actionRoutes(
   options: InboxOptions,
   { jar, cookies, people, live, login }: Parts,
   toLogin: (request: FastifyRequest, reply: FastifyReply) => FastifyReply,
-): SignedInFor {
+): SignedInFor<'decision'> {
   const { actions } = options;
   const now = options.now ?? (() => new Date());
   const approvals = new PendingApprovals(now);
@@ -61,7 +63,7 @@ export function actionRoutes(
     // Whoever may not see an action learns nothing from trying to decide on it.
     const shown = await actions.view(id, who.viewer);
     // Approving what asks for more than our word begins a sign-in; a rejection needs none.
-    if (form.verdict === 'approve' && needsProof(shown) && shown.digest === form.digest && whyNot(shown, who.person.id) === undefined) {
+    if (form.verdict === 'approve' && canProve(shown) && shown.digest === form.digest && whyNot(shown, who.person.id) === undefined) {
       approvals.put(who, shown, form.comment);
       return reply.redirect(`/inbox/actions/${id}/confirm`, 303);
     }
@@ -74,7 +76,38 @@ export function actionRoutes(
     const view = await actions.view(actionId(request.params.id), who.viewer);
     const pending = approvals.get(who, view.id);
     if (pending === undefined) return reply.redirect(`/inbox/actions/${view.id}`, 303);
-    return sendPage(reply, 200, confirmPage({ frame: who.frame, view: viewOf(view, who.viewer), pending }));
+    const mine = options.passkeys?.store.of(who.person.id) ?? [];
+    const passkey =
+      options.passkeys === undefined || mine.length === 0 ? {} : { passkey: requestOptions(challengeBytes(pending.challenge), options.passkeys.party, mine) };
+    return sendPage(reply, 200, confirmPage({ frame: who.frame, view: viewOf(view, who.viewer), pending, ...passkey }));
+  });
+
+  // Worker and executor check what the passkey signed. Here it is only found, and held against what it counted before.
+  app.post<{ Params: { id: string } }>('/actions/:id/confirm/passkey', async (request, reply) => {
+    const who = await people.need(request);
+    requireOwnForm(request, ownOrigin, who.session.csrf, csrfOf(request.body));
+    const asserted = assertedForm(request.body);
+    const id = actionId(request.params.id);
+    const pending = approvals.get(who, id);
+    if (pending === undefined || options.passkeys === undefined) return reply.redirect(`/inbox/actions/${id}`, 303);
+    const { store, party } = options.passkeys;
+    const passkey = store.find(asserted.credentialId);
+    if (passkey?.personId !== who.person.id || passkey.removed !== undefined)
+      throw new CountersignError('assurance-too-low', 'This passkey is not registered for you.');
+    const { publicKey, idToken } = passkey;
+    const result = await verifyAssertion(asserted, publicKey, pending.challenge, party);
+    if ('counter' in result && !store.goesOn(passkey.credentialId, result.counter)) {
+      request.log.error({ person: who.person.id, registration: passkey.registration }, 'a passkey counts backwards: there may be a copy of it');
+      throw new CountersignError('assurance-too-low', 'This passkey counts backwards, as a copy of it would. Remove it and add a new one.');
+    }
+    approvals.take(who, id, pending.decisionId);
+    const shown = await actions.view(id, who.viewer);
+    // What does not hold is sent all the same, so that the refusal is on record.
+    return decide(reply, who, shown, formOf(pending), {
+      pending,
+      proof: { kind: 'passkey', ...asserted, registration: { publicKey, idToken } },
+      accepted: () => ('counter' in result ? store.used(passkey.credentialId, result.counter, now().toISOString()) : undefined),
+    });
   });
 
   // As with the form of a decision: whoever follows the address starts and drops nothing.
@@ -91,6 +124,7 @@ export function actionRoutes(
     const pending = approvals.get(who, id);
     if (pending === undefined) return reply.redirect(`/inbox/actions/${id}`, 303);
     const purpose = { kind: 'decision', actionId: id, decisionId: pending.decisionId } as const;
+    if (pending.assurance === 'passkey') throw new CountersignError('assurance-too-low', 'This approval needs a passkey.');
     const { url, attempt } = await login.start(`/inbox/actions/${id}`, false, { nonce: pending.challenge, mfa: pending.assurance !== 'login', purpose });
     cookies.write(reply, 'login', await jar.sealLogin(attempt), 600);
     // Not a redirect: browsers hold every address that a form's redirects go through against form-action, and providers pass people on to others.
@@ -101,20 +135,18 @@ export function actionRoutes(
     const who = await people.need(request);
     requireOwnForm(request, ownOrigin, who.session.csrf, csrfOf(request.body));
     const id = actionId(request.params.id);
-    approvals.drop(who, id);
+    approvals.drop(who.session, id);
     return reply.redirect(`/inbox/actions/${id}`, 303);
   });
 
-  const signedInFor: SignedInFor = async (request, reply, purpose, { personId, idToken }) => {
+  const signedInFor: SignedInFor<'decision'> = async (request, reply, purpose, { personId, idToken }) => {
     const who = await people.need(request);
     const id = actionId(purpose.actionId);
     const pending = approvals.take(who, id, purpose.decisionId);
     if (personId !== who.person.id)
       throw new CountersignError('assurance-too-low', 'Somebody else signed in than the person whose decision this is, so nothing was decided.');
     const shown = await actions.view(id, who.viewer);
-    const { digest, comment } = pending;
-    const form = { csrf: undefined, verdict: 'approve', digest, ...(comment === undefined ? {} : { comment }) } as const;
-    return decide(reply, who, shown, form, { pending, proof: { kind: 'id-token', token: idToken } });
+    return decide(reply, who, shown, formOf(pending), { pending, proof: { kind: 'id-token', token: idToken } });
   };
 
   async function decide(
@@ -122,7 +154,7 @@ export function actionRoutes(
     who: SignedInPerson,
     shown: ActionView,
     form: DecideForm,
-    proven?: { readonly pending: PendingApproval; readonly proof: DecisionProof },
+    proven?: { readonly pending: PendingApproval; readonly proof: DecisionProof; readonly accepted?: () => void },
   ): Promise<FastifyReply> {
     const { id } = shown;
     const { verdict, digest, comment } = form;
@@ -152,6 +184,7 @@ export function actionRoutes(
       refusal = { view, error };
     }
     if (refusal !== undefined) return refused(reply, who, form, refusal.view, refusal.error);
+    proven?.accepted?.();
     cookies.write(reply, 'flash', await jar.sealFlash({ actionId: id, kind: verdict === 'approve' ? 'approved' : 'rejected' }), 60);
     return reply.redirect(`/inbox/actions/${id}`, 303);
   }
@@ -166,12 +199,17 @@ export function actionRoutes(
     return sendPage(reply, errorCodes[error.code].status, page);
   }
 
+  // What cannot be proved here goes on as it is, and is refused on the record.
+  function canProve(view: ActionView): boolean {
+    const assurance = view.stage?.assurance ?? 'chat';
+    return assurance === 'passkey' ? options.passkeys !== undefined : assurance !== 'chat';
+  }
+
   return signedInFor;
 }
 
-// A passkey cannot be given here yet; what asks for one goes on as it is, and is refused on the record.
-function needsProof(view: ActionView): boolean {
-  return view.stage?.assurance === 'login' || view.stage?.assurance === 'mfa';
+function formOf({ digest, comment }: PendingApproval): DecideForm {
+  return { csrf: undefined, verdict: 'approve', digest, ...(comment === undefined ? {} : { comment }) };
 }
 
 // Checked before anything is asked with it; an id of another shape names nothing.

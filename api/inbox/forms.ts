@@ -2,8 +2,10 @@ import type { FastifyInstance } from 'fastify';
 import { CountersignError } from '../../domain/errors.js';
 import { actionStatuses } from '../../domain/view.js';
 import type { ListFilter } from '../actions.js';
+import type { CreatedForm } from '../passkeys/register.js';
 import { maxComment } from './pages/decide.js';
 import type { HistoryFilter } from './pages/list.js';
+import { maxLabel } from './pages/passkeys.js';
 
 /** Largest form that is read, in bytes: a comment of four-byte characters, percent-encoded, and some room. */
 const maxFormBytes = 20_000;
@@ -22,6 +24,47 @@ export function readForms(app: FastifyInstance): void {
 /** The token of any of our forms. */
 export function csrfOf(body: unknown): string | undefined {
   return body instanceof URLSearchParams ? one(body, 'csrf') : undefined;
+}
+
+/** A field of any of our forms. */
+export function oneField(body: unknown, name: string): string | undefined {
+  return body instanceof URLSearchParams ? one(body, name) : undefined;
+}
+
+/** Requires what a browser sends after it has made a passkey. Throws `request-malformed`. */
+export function createdForm(body: unknown): CreatedForm {
+  const transports = (oneField(body, 'transports') ?? '').split(' ').filter((word) => /^[a-z-]{1,16}$/.test(word));
+  const label = oneField(body, 'label')?.trim() ?? '';
+  if (label === '' || label.length > maxLabel) throw new CountersignError('request-malformed', `A passkey needs a name of at most ${maxLabel} characters.`);
+  return {
+    credentialId: bytesField(body, 'credential', 1400),
+    clientDataJSON: bytesField(body, 'client_data'),
+    attestationObject: bytesField(body, 'attestation', 8192),
+    transports: [...new Set(transports)].slice(0, 8),
+    label,
+  };
+}
+
+/** Requires what a browser sends after a passkey has signed. Throws `request-malformed`. */
+export function assertedForm(body: unknown): {
+  readonly credentialId: string;
+  readonly clientDataJSON: string;
+  readonly authenticatorData: string;
+  readonly signature: string;
+} {
+  return {
+    credentialId: bytesField(body, 'credential', 1400),
+    clientDataJSON: bytesField(body, 'client_data'),
+    authenticatorData: bytesField(body, 'authenticator_data'),
+    signature: bytesField(body, 'signature'),
+  };
+}
+
+function bytesField(body: unknown, name: string, maxLength = 4096): string {
+  const value = oneField(body, name);
+  if (value === undefined || value.length > maxLength || !/^[\w-]+$/.test(value))
+    throw new CountersignError('request-malformed', 'The form does not hold what a passkey makes. It needs the script of this page.');
+  return value;
 }
 
 /** Requires a form with digest, verdict and perhaps a comment. Throws `request-malformed`. */

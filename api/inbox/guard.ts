@@ -46,5 +46,5 @@ export function sendPage(reply: FastifyReply, status: number, page: string): Fas
 /** A path inside the inbox, or the inbox itself for anything else: a sign-in never ends on another site. */
 export function safeReturnTo(value: unknown): string {
   if (typeof value !== 'string' || value.length > 512) return '/inbox';
-  return /^\/inbox(?:\/(?:actions\/[a-z0-9_]{1,64}|requests|history))?(?:\?[A-Za-z0-9_=&%.:+-]*)?$/.test(value) ? value : '/inbox';
+  return /^\/inbox(?:\/(?:actions\/[a-z0-9_]{1,64}|requests|history|passkeys(?:\/new)?))?(?:\?[A-Za-z0-9_=&%.:+-]*)?$/.test(value) ? value : '/inbox';
 }

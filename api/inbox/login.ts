@@ -1,13 +1,13 @@
 import * as oidc from 'openid-client';
 import { CountersignError } from '../../domain/errors.js';
 import { isLoopbackHttp, type InboxOptions } from './options.js';
-import { sessionLimits, type LoginAttempt } from './session.js';
+import { sessionLimits, type LoginAttempt, type SignInPurpose } from './session.js';
 
 /** Who the identity provider says has signed in. */
 export type SignedIn = { readonly issuer: string; readonly subject: string; readonly authTime?: number; readonly acr?: string; readonly idToken: string };
 
 /** What a sign-in of its own asks for: a nonce that is signed, and perhaps a second factor. */
-export type SignInFor = { readonly nonce: string; readonly mfa: boolean; readonly purpose: NonNullable<LoginAttempt['purpose']> };
+export type SignInFor = { readonly nonce: string; readonly mfa: boolean; readonly purpose: SignInPurpose };
 
 /** The sign-in of the inbox: authorization code with PKCE, state, nonce, and issuer check. */
 export type Login = {

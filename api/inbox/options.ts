@@ -1,6 +1,7 @@
 import type { Directory } from '../../directory/port.js';
 import type { ConnectorDefinition } from '../../domain/connector.js';
 import type { Actions } from '../actions.js';
+import type { InboxPasskeys } from './passkey-routes.js';
 
 /** What the inbox needs from the api process. */
 export type InboxOptions = {
@@ -20,6 +21,8 @@ export type InboxOptions = {
     /** What is asked of the provider for an approval that needs a proof. Without it such approvals are not offered. */
     readonly stepUp?: { readonly mfaAcr: readonly string[]; readonly maxAgeSeconds: number };
   };
+  /** Where approvers keep passkeys. Without it none can be registered or used. */
+  readonly passkeys?: InboxPasskeys;
   /** Group ids whose members see every action. */
   readonly operators: readonly string[];
   /** Plain http to a loopback issuer is accepted in development only. */

@@ -50,7 +50,12 @@ export function createPeople(options: InboxOptions, jar: CookieJar, cookies: Coo
     if (person === undefined || !person.active) throw new SignedOut(person === undefined ? 'unknown' : 'inactive');
     const principal = { kind: 'person', id: person.id, name: person.name, issuer: session.issuer, subject: session.subject } as const;
     const operator = person.groups.some((group) => options.operators.includes(group));
-    return { session, person, viewer: { principal, operator }, frame: { person: { id: person.id, name: person.name }, csrf: session.csrf } };
+    return {
+      session,
+      person,
+      viewer: { principal, operator },
+      frame: { person: { id: person.id, name: person.name }, csrf: session.csrf, passkeys: options.passkeys !== undefined },
+    };
   }
 
   // Counted by person, so that more sessions are no way around it.

@@ -10,9 +10,10 @@ import { listRoutes } from './list-routes.js';
 import { createLiveStreams } from './live.js';
 import { createLogin } from './login.js';
 import { isLoopbackHttp, type InboxOptions } from './options.js';
+import { passkeyRoutes } from './passkey-routes.js';
 import { createPeople, type People } from './people.js';
 import { createCookieJar, type CookieJar } from './session.js';
-import { sessionRoutes } from './session-routes.js';
+import { sessionRoutes, type SignedInFor } from './session-routes.js';
 
 export type { InboxOptions } from './options.js';
 
@@ -57,7 +58,13 @@ export function inboxPlugin(options: InboxOptions, sessions: Sessions = createSe
       return reply.header('cache-control', 'public, max-age=31536000, immutable').type(asset.type).send(asset.body);
     });
     listRoutes(app, options, people, toLogin);
-    const signedInFor = actionRoutes(app, options, { jar, cookies, people, live, login }, toLogin);
+    const decided = actionRoutes(app, options, { jar, cookies, people, live, login }, toLogin);
+    const registered = options.passkeys === undefined ? undefined : passkeyRoutes(app, options, options.passkeys, { jar, cookies, people, login }, toLogin);
+    const signedInFor: SignedInFor = async (request, reply, purpose, signedIn) => {
+      if (purpose.kind === 'decision') return decided(request, reply, purpose, signedIn);
+      if (registered === undefined) throw new CountersignError('not-found');
+      return registered(request, reply, purpose, signedIn);
+    };
     sessionRoutes(app, options, { jar, cookies, people, login, signedInFor });
     done();
   };

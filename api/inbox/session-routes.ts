@@ -4,18 +4,18 @@ import type { Cookies } from './cookies.js';
 import { unknownPersonPage } from './failures.js';
 import { csrfOf } from './forms.js';
 import { requireOwnForm, safeReturnTo, sendPage } from './guard.js';
-import type { Login } from './login.js';
+import type { Login, SignedIn } from './login.js';
 import type { InboxOptions } from './options.js';
 import { messagePage, type Way } from './pages/message.js';
 import type { People } from './people.js';
-import { newSecret, sessionLimits, type CookieJar, type LoginAttempt } from './session.js';
+import { newSecret, sessionLimits, type CookieJar, type SignInPurpose } from './session.js';
 
 /** Goes on with what a sign-in was for. The session stays as it is. */
-export type SignedInFor = (
+export type SignedInFor<Kind extends SignInPurpose['kind'] = SignInPurpose['kind']> = (
   request: FastifyRequest,
   reply: FastifyReply,
-  purpose: NonNullable<LoginAttempt['purpose']>,
-  signedIn: { readonly personId: string | undefined; readonly idToken: string },
+  purpose: SignInPurpose & { readonly kind: Kind },
+  signedIn: { readonly personId: string | undefined } & Pick<SignedIn, 'idToken' | 'acr' | 'authTime'>,
 ) => Promise<FastifyReply>;
 
 // Longer than providers usually keep a session.
@@ -45,7 +45,7 @@ export function sessionRoutes(
     if (attempt === undefined) throw new CountersignError('session-missing', 'This sign-in was not started in this browser, or it took too long.');
     const { idToken, ...who } = await login.finish(request.url.slice(request.url.indexOf('?')), attempt);
     const person = await options.directory.personByAccount(who.issuer, who.subject);
-    if (attempt.purpose !== undefined) return signedInFor(request, reply, attempt.purpose, { personId: person?.id, idToken });
+    if (attempt.purpose !== undefined) return signedInFor(request, reply, attempt.purpose, { ...who, personId: person?.id, idToken });
     if (person === undefined || !person.active) {
       request.log.warn({ issuer: who.issuer, subject: who.subject, known: person !== undefined }, 'signed in, but not an active person of the directory');
       cookies.clear(reply, 'session');

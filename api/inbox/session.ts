@@ -23,8 +23,12 @@ export type LoginAttempt = {
   readonly verifier: string;
   readonly returnTo: string;
   /** What the sign-in is for, when it starts no session. */
-  readonly purpose?: { readonly kind: 'decision'; readonly actionId: string; readonly decisionId: string };
+  readonly purpose?: SignInPurpose;
 };
+
+/** A sign-in of its own: for one decision, or for one passkey by the digest of its registration. */
+export type SignInPurpose =
+  { readonly kind: 'decision'; readonly actionId: string; readonly decisionId: string } | { readonly kind: 'passkey'; readonly registration: string };
 
 /** What the page after a decision tells, once. */
 export type Flash = { readonly actionId: string; readonly kind: 'approved' | 'rejected' };

@@ -103,7 +103,15 @@ function header(view: ActionView, head: Headline): Element {
     [
       text(head.label, { weight: 'Bolder', size: 'Small', color: head.color, spacing: 'None' }),
       text(escapeMarkdown(visible(view.title, { max: 200 }).text), { weight: 'Bolder', size: 'Large', spacing: 'None' }),
-      ...(view.status === 'pending' ? [text(`Matching code **${matchingCode(view.digest)}**`, { size: 'Small', isSubtle: true, spacing: 'Small' })] : []),
+      ...(view.status === 'pending'
+        ? [
+            text(`Matching code **${matchingCode(view.digest)}**: the page that you open from here must show the same, or it is not ours.`, {
+              size: 'Small',
+              isSubtle: true,
+              spacing: 'Small',
+            }),
+          ]
+        : []),
       ...(waiting ? [text(`Decide before ${localTime(view.deadlineAt ?? '')}`, { spacing: 'Small' })] : []),
     ],
     { bleed: true },

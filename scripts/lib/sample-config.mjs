@@ -21,14 +21,17 @@ const signedPolicy = { bundle: 'policy.bundle.jws', authorsKeys: 'authors/author
 /** Where `npm run teams` stands in for Microsoft's cloud. It is not started with the system, so its port is not searched for. */
 const relayUrl = (ports) => `http://127.0.0.1:${ports.api + 9}`;
 
+// The same host as the inbox, whose cookie the codec server needs from a page of Temporal UI.
+const temporalUiUrl = (ports) => `http://localhost:${ports.temporalUi}`;
+
+// Passkeys need a name. The api listens on 127.0.0.1, which is what the name stands for.
+const publicUrl = (ports) => `http://localhost:${ports.api}`;
+
 /** Writes the sample configuration of a data folder unless it has one. Returns true when it was written. */
 export async function ensureConfig(home, { ports, address, namespace = 'default', uiUrl }) {
   const file = configFile(home);
   if (existsSync(file)) return false;
-  await save(
-    file,
-    sample(home, { ports, address: address ?? `127.0.0.1:${ports.temporal}`, namespace, uiUrl: uiUrl ?? `http://127.0.0.1:${ports.temporalUi}` }),
-  );
+  await save(file, sample(home, { ports, address: address ?? `127.0.0.1:${ports.temporal}`, namespace, uiUrl: uiUrl ?? temporalUiUrl(ports) }));
   return true;
 }
 
@@ -70,7 +73,8 @@ export async function movePorts(home, ports, { embedded }) {
   const before = document.getIn(['identity', 'login', 'issuer']);
   const idp = `http://127.0.0.1:${ports.idp}`;
   document.setIn(['api', 'port'], ports.api);
-  document.setIn(['api', 'publicUrl'], `http://127.0.0.1:${ports.api}`);
+  document.setIn(['api', 'publicUrl'], publicUrl(ports));
+  if (document.hasIn(['executor', 'passkeys', 'origin'])) document.setIn(['executor', 'passkeys', 'origin'], publicUrl(ports));
   document.setIn(['identity', 'login', 'issuer'], idp);
   const issuers = document.getIn(['identity', 'issuers']);
   for (let index = 0; index < issuers.items.length; index += 1)
@@ -90,9 +94,26 @@ export async function movePorts(home, ports, { embedded }) {
   document.setIn(['dev', 'databasePort'], ports.database);
   if (embedded) {
     document.setIn(['temporal', 'address'], `127.0.0.1:${ports.temporal}`);
-    document.setIn(['temporal', 'uiUrl'], `http://127.0.0.1:${ports.temporalUi}`);
+    document.setIn(['temporal', 'uiUrl'], temporalUiUrl(ports));
   }
   await save(configFile(home), document.toString({ lineWidth: 160 }));
+}
+
+/** Gives a configuration of an earlier version passkeys, and the address that they need. Returns true when it did. */
+export async function ensurePasskeys(home) {
+  const { parseDocument } = await import('yaml');
+  const document = parseDocument(await readFile(configFile(home), 'utf8'));
+  if (document.get('environment') !== 'development' || document.hasIn(['api', 'passkeys']) || document.hasIn(['executor', 'passkeys'])) return false;
+  const port = document.getIn(['api', 'port']);
+  if (document.getIn(['api', 'publicUrl']) !== `http://127.0.0.1:${port}`) return false;
+  const url = publicUrl({ api: port });
+  document.setIn(['api', 'publicUrl'], url);
+  document.setIn(['api', 'passkeys'], document.createNode({ file: 'passkeys.sqlite' }));
+  document.setIn(['executor', 'passkeys'], document.createNode({ origin: url }));
+  const ui = String(document.getIn(['temporal', 'uiUrl']) ?? '');
+  if (ui.startsWith('http://127.0.0.1:')) document.setIn(['temporal', 'uiUrl'], ui.replace('127.0.0.1', 'localhost'));
+  await save(configFile(home), document.toString({ lineWidth: 160 }));
+  return true;
 }
 
 /** Gives a configuration of an earlier version what names the signed policies. */
@@ -144,8 +165,11 @@ keys:
 api:
   host: 127.0.0.1
   port: ${ports.api}
-  publicUrl: http://127.0.0.1:${ports.api}
+  # A name and no number: browsers make passkeys for names only.
+  publicUrl: ${publicUrl(ports)}
   sessionSecretEnv: ${secretNames.session}
+  passkeys:
+    file: passkeys.sqlite
 
 identity:
   issuers:
@@ -207,6 +231,9 @@ executor:
       jwksUri: ${idp}/jwks
       mfaAcr: [mfa]
       maxAgeSeconds: 300
+  # Passkeys count for the inbox at this address, if the provider above vouched for them when they were registered.
+  passkeys:
+    origin: ${publicUrl(ports)}
   targets:
     crm:
       kind: postgres

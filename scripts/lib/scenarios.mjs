@@ -73,6 +73,19 @@ export const scenarios = {
     },
     next: 'Sign in as alice or bob. Approving asks the provider for a second factor, for this decision alone.',
   },
+  passkey: {
+    summary: 'what people wrote in tickets; approving needs a passkey',
+    agent: 'invoice-bot',
+    expect: 'executed',
+    people: 1,
+    body: {
+      action: 'postgres.export',
+      resource: { type: 'Table', id: 'crm/public.tickets' },
+      parameters: { columns: ['id', 'subject', 'body'], limit: 50, format: 'csv' },
+      reason: 'Examples of complaints about invoices, to word the reminders better.',
+    },
+    next: 'Sign in as alice or bob, add a passkey in the inbox under Passkeys, then approve with it: your device signs for this decision alone.',
+  },
   escalates: {
     summary: 'orders; goes to the next people after 20 seconds without a decision',
     agent: 'invoice-bot',

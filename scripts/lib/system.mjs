@@ -6,7 +6,7 @@ import { tryLock } from './lock.mjs';
 import { signPolicies } from './policy.mjs';
 import { defaultPorts, isFree, nextFree, portsFromBase, requireFree } from './ports.mjs';
 import { systemProcesses } from './processes.mjs';
-import { configFile, ensureConfig, ensureEncryption, movePorts, readConfig } from './sample-config.mjs';
+import { configFile, ensureConfig, ensureEncryption, ensurePasskeys, movePorts, readConfig } from './sample-config.mjs';
 import { registerSearchAttributes } from './search-attributes.mjs';
 import { ensureSecrets } from './secrets.mjs';
 import { Supervisor } from './supervisor.mjs';
@@ -32,6 +32,7 @@ export async function prepareHome(home, { env = process.env, ports: given } = {}
     const secrets = await ensureSecrets(home);
     notes.push(...(await settlePorts(home, { env, given, address })));
     if (await ensureEncryption(home)) notes.push('switched encryption on; what is open and in clear is still read');
+    if (await ensurePasskeys(home)) notes.push('the inbox is at http://localhost now, since passkeys need a name');
     const config = await readConfig(home);
     if (address !== undefined && config.address !== address)
       throw new Trouble(

@@ -81,7 +81,7 @@ export class Client {
   follow(id: string, signal?: AbortSignal): AsyncIterable<Record<string, unknown>>;
 }
 export const root: string;
-export const scenarios: Readonly<Record<'allowed' | 'denied' | 'approval' | 'two-approvals' | 'step-up' | 'escalates' | 'expires', Scenario>>;
+export const scenarios: Readonly<Record<'allowed' | 'denied' | 'approval' | 'two-approvals' | 'step-up' | 'passkey' | 'escalates' | 'expires', Scenario>>;
 export function devToken(home: string, subject: string): Promise<string>;
 export function isRunning(pid: number): Promise<boolean>;
 export function isFree(port: number): Promise<boolean>;

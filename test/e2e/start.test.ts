@@ -61,7 +61,7 @@ describe.sequential('npm start', () => {
   it('brings up everything, shows where to approve, and leaves nothing behind on Ctrl-C', async () => {
     const { child, output } = npmStart();
     first = await actionOf(output, child);
-    expect(output()).toContain(`http://127.0.0.1:${ports.temporalUi}/namespaces/default/workflows/${first}`);
+    expect(output()).toContain(`http://localhost:${ports.temporalUi}/namespaces/default/workflows/${first}`);
     expect(output()).toContain('npm run teams');
     expect(output()).toContain('npm run demo -- <scenario>');
     child.kill('SIGINT');

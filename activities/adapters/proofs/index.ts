@@ -3,11 +3,15 @@ import type { ProofProviderConfig } from '../../../config/schema.js';
 import type { Directory } from '../../../directory/port.js';
 import { CountersignError } from '../../../domain/errors.js';
 import type { ProofVerifier } from '../../../domain/proof.js';
-import { verifyProof, type ProofProvider } from '../../../domain/verify-proof.js';
+import { relyingPartyAt, verifyAssertion } from '../../../domain/verify-passkey.js';
+import { verifyProof, type PasskeyRules, type ProofProvider } from '../../../domain/verify-proof.js';
+import { openPasskeyList } from './passkey-list.js';
 import { openProviderKeys, type KeySource, type ProviderKeys } from './provider-keys.js';
 
 const defaultMaxAgeSeconds = 300;
 const lookEveryMs = 600_000;
+const defaultRegistrationDays = 180;
+const daySeconds = 86_400;
 
 /** The proof checks of one process. */
 export type Proofs = {
@@ -18,7 +22,7 @@ export type Proofs = {
 };
 
 /** What it needs of the configuration. */
-export type ProofsConfig = Pick<LoadedConfig, 'environment' | 'resolve'> & { readonly executor: Pick<LoadedConfig['executor'], 'providers'> };
+export type ProofsConfig = Pick<LoadedConfig, 'environment' | 'resolve'> & { readonly executor: Pick<LoadedConfig['executor'], 'providers' | 'passkeys'> };
 
 /**
  * Checks proofs with the providers of `executor.providers` alone: what the api says of a sign-in is never asked. Keys that rotate are kept in
@@ -32,10 +36,11 @@ export function openProofs(
   const configured = config.executor.providers ?? [];
   const keys = openProviderKeys(new Map(configured.map((provider) => [provider.issuer, sourceOf(config, provider)])), options);
   const providers = configured.map((provider) => providerOf(provider, directory, keys));
+  const passkeys = passkeysOf(config);
   const ready = keys.refresh();
   const timer = setInterval(() => void keys.refresh(), lookEveryMs).unref();
   return {
-    verify: (decision, proof) => verifyProof(decision, proof, { providers }),
+    verify: (decision, proof) => verifyProof(decision, proof, { providers, ...(passkeys === undefined ? {} : { passkeys }) }),
     ready,
     close: () => {
       clearInterval(timer);
@@ -58,6 +63,23 @@ function providerOf(config: ProofProviderConfig, directory: Pick<Directory, 'per
       const value = claims[personClaim];
       return typeof value === 'string' && value !== '' ? value : undefined;
     },
+  };
+}
+
+function passkeysOf(config: ProofsConfig): PasskeyRules | undefined {
+  const configured = config.executor.passkeys;
+  if (configured === undefined) return undefined;
+  const { origin, maxRegistrationAgeDays, file } = configured;
+  const party = relyingPartyAt(origin);
+  if (party === undefined)
+    throw new CountersignError('config-invalid', 'executor.passkeys: origin must be the https address of the inbox, with a name; http is for localhost only.');
+  return {
+    maxRegistrationAgeSeconds: (maxRegistrationAgeDays ?? defaultRegistrationDays) * daySeconds,
+    checkAssertion: async (proof, challenge) => {
+      const asserted = await verifyAssertion(proof, proof.registration.publicKey, challenge, party);
+      return 'reason' in asserted ? asserted.reason : undefined;
+    },
+    ...(file === undefined ? {} : { refuse: openPasskeyList(config.resolve(file)) }),
   };
 }
 

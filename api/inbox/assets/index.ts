@@ -1,10 +1,16 @@
 import { createHash } from 'node:crypto';
 import { logo } from './logo.js';
+import { passkeyScript } from './passkey-script.js';
 import { script } from './script.js';
 import { stylesheet } from './stylesheet.js';
 
-const types = { 'inbox.css': 'text/css; charset=utf-8', 'inbox.js': 'text/javascript; charset=utf-8', 'logo.svg': 'image/svg+xml' } as const;
-const bodies = { 'inbox.css': stylesheet, 'inbox.js': script, 'logo.svg': logo } as const;
+const types = {
+  'inbox.css': 'text/css; charset=utf-8',
+  'inbox.js': 'text/javascript; charset=utf-8',
+  'passkey.js': 'text/javascript; charset=utf-8',
+  'logo.svg': 'image/svg+xml',
+} as const;
+const bodies = { 'inbox.css': stylesheet, 'inbox.js': script, 'passkey.js': passkeyScript, 'logo.svg': logo } as const;
 
 /** A file of the inbox's own. Strings in modules, since only compiled modules reach production. */
 export type AssetName = keyof typeof bodies;

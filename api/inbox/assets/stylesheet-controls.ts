@@ -30,6 +30,9 @@ textarea { resize: vertical; line-height: 1.5; min-height: 5.25rem; }
 .tick { width: 0.75rem; height: 0.75rem; border-radius: 50%; border: 2px solid var(--strong-line); }
 .tick.on { background: var(--good); border-color: var(--good); }
 .decide { display: grid; gap: 0.5rem; }
+.message form.decide { text-align: left; width: 100%; max-width: 24rem; margin-top: 0.5rem; }
+[data-note]:empty { display: none; }
+button:disabled { opacity: 0.55; cursor: default; }
 .decide label { font-weight: 600; }
 .decide label .muted { font-weight: 400; font-size: 0.8125rem; margin-left: 0.25rem; }
 .buttons { display: grid; grid-template-columns: 1fr 1fr; gap: 0.625rem; margin-top: 0.375rem; }

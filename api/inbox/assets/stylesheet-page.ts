@@ -56,6 +56,12 @@ main { padding-block: 2rem 5rem; }
 .code { font-size: 0.8125rem; }
 .older { margin-top: 1.25rem; text-align: center; }
 
+.withbutton { display: flex; flex-wrap: wrap; justify-content: space-between; align-items: start; gap: 0.75rem 2rem; }
+.withbutton > div { flex: 1 1 24rem; max-width: 44rem; }
+.over { margin: 2rem 0 0.75rem; }
+.passkey { display: flex; flex-wrap: wrap; justify-content: space-between; align-items: center; gap: 0.75rem 1.5rem; padding: 0.875rem 1.25rem; }
+.passkey > div { flex: 1 1 20rem; min-width: 0; }
+
 .crumb { margin-bottom: 0.75rem; font-size: 0.875rem; }
 .crumb a { color: var(--muted); text-decoration: none; }
 .crumb a::before { content: "\\2190\\00a0"; }

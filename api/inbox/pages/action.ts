@@ -38,7 +38,7 @@ export function actionPage(page: {
       <code>${shown(view.action)}</code> on ${shown(view.resource.type)} <code class="strong">${shown(view.resource.id)}</code>, asked
       !${timeTag(view.requestedAt)}!${view.deadlineAt === undefined || isFinal(view.status) ? '' : html`, expires !${relativeTag(view.deadlineAt, now)}`}
     </p>
-    !${view.status === 'pending' ? html`<p class="sub">Matching code <strong class="matching">${matchingCode(view.digest)}</strong> <span class="muted">a card that shows another one is not of this action</span></p>` : ''}
+    !${view.status === 'pending' ? html`<p class="sub">Matching code <strong class="matching">${matchingCode(view.digest)}</strong> <span class="muted">is made from this very action: the card that brought you here shows the same, or one of the two is not ours</span></p>` : ''}
     <div class="columns">
       <div class="facts">!${outcome(view)} !${asked(view)} !${fields(view)} !${preview(view)} !${words(view)} !${policyAndRisk(view)} !${integrity(view)}</div>
       !${

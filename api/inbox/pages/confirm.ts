@@ -5,14 +5,24 @@ import { shown } from '../shown.js';
 import type { PendingApproval } from '../step-up.js';
 import { layout, type Frame } from './layout.js';
 import { messagePage } from './message.js';
+import { passkeyForm } from './passkeys.js';
 import { assuranceWords } from './words.js';
 
 /** The last page before the sign-in that approves. */
-export function confirmPage({ frame, view, pending }: { readonly frame: Frame; readonly view: ActionView; readonly pending: PendingApproval }): string {
+export function confirmPage(page: {
+  readonly frame: Frame;
+  readonly view: ActionView;
+  readonly pending: PendingApproval;
+  /** What the browser asks of the person's passkeys, where they have any. */
+  readonly passkey?: unknown;
+}): string {
+  const { frame, view, pending, passkey } = page;
   const here = `/inbox/actions/${view.id}`;
+  const byPasskey = pending.assurance === 'passkey';
+  const title = byPasskey ? 'Approve with a passkey' : 'Sign in to approve';
   const main = html`<p class="crumb"><a href="${here}">Back without a decision</a></p>
     <section class="message">
-      <h1>Sign in to approve</h1>
+      <h1>${title}</h1>
       <p>
         ${shown(view.title)}: <code>${shown(view.action)}</code> on <code class="strong">${shown(view.resource.id)}</code>, asked by
         ${shown(view.requester.name)}.
@@ -22,21 +32,33 @@ export function confirmPage({ frame, view, pending }: { readonly frame: Frame; r
         not take our word for it.
       </p>
       <p class="matching">Matching code <strong>${matchingCode(view.digest)}</strong></p>
-      <p class="muted">The same code stands on the card and on the page of the action. If it differs, stop.</p>
+      <p class="muted">
+        The code is made from the content of the action. Compare it with the code on the card that brought you here: if they differ, one of the two pages is not
+        ours, or shows something else, so stop.
+      </p>
+      !${passkey === undefined ? '' : passkeyForm(frame, view.id, passkey)}
+      !${byPasskey && passkey === undefined ? html`<p class="warnings one">You have no passkey yet. Add one, then approve again.</p>` : ''}
       <div class="ways">
-        !${button(frame, `${here}/confirm/start`, 'primary', 'Sign in and approve')} !${button(frame, `${here}/confirm/cancel`, 'plain', 'Cancel')}
+        !${
+          byPasskey
+            ? passkey === undefined
+              ? html`<a class="button primary" href="/inbox/passkeys/new">Add a passkey</a>`
+              : ''
+            : button(frame, `${here}/confirm/start`, 'primary', 'Sign in and approve')
+        }
+        !${button(frame, `${here}/confirm/cancel`, 'plain', 'Cancel')}
       </div>
       <p class="muted fine">
         Cancel drops this approval. Whoever only leaves the page has decided nothing either; the approval can be completed from this page, in this session, for
         ten minutes.
       </p>
     </section>`;
-  return layout({ title: 'Sign in to approve', frame, main });
+  return layout({ title, frame, main, ...(passkey === undefined ? {} : { script: 'passkey.js' }) });
 }
 
 /** Shown for the moment before the browser goes to the provider. */
-export function onwardPage(frame: Frame, href: string): string {
-  const text = 'Your browser goes on by itself. Nothing is decided before you have signed in.';
+export function onwardPage(frame: Frame, href: string, promise = 'Nothing is decided before you have signed in.'): string {
+  const text = `Your browser goes on by itself. ${promise}`;
   return messagePage({ title: 'On to your identity provider', text, ways: [{ href, label: 'Go on to sign in', strong: true }], frame });
 }
 

@@ -76,7 +76,7 @@ function progress(view: ActionView, now: Date): string {
 }
 
 /** The button that approves, and what an approval here rests on. */
-function approving(assurance: Assurance): { readonly button?: string; readonly note: string } {
+function approving(assurance: Assurance, passkeys: boolean): { readonly button?: string; readonly note: string } {
   const words = assuranceWords(assurance);
   switch (assurance) {
     case 'chat':
@@ -85,7 +85,12 @@ function approving(assurance: Assurance): { readonly button?: string; readonly n
     case 'mfa':
       return { button: 'Review and sign in to approve', note: `Approving needs ${words}, which the executor checks itself. Rejecting needs nothing more.` };
     case 'passkey':
-      return { note: `Approving needs ${words}, which the inbox does not offer yet. Rejecting needs nothing more.` };
+      return passkeys
+        ? {
+            button: 'Review and approve with a passkey',
+            note: `Approving needs ${words}, whose signature the executor checks itself. Rejecting needs nothing more.`,
+          }
+        : { note: `Approving needs ${words}, and operators have not set them up here. Rejecting needs nothing more.` };
     default:
       return assertNever(assurance);
   }
@@ -93,7 +98,7 @@ function approving(assurance: Assurance): { readonly button?: string; readonly n
 
 function form(frame: Frame, view: ActionView, comment: string): string {
   const assurance = view.stage?.assurance ?? 'chat';
-  const words = approving(assurance);
+  const words = approving(assurance, frame.passkeys === true);
   return html`<form class="decide" method="post" action="/inbox/actions/${view.id}/decide" data-decide>
     <input type="hidden" name="csrf" value="${frame.csrf}" />
     <input type="hidden" name="digest" value="${view.digest}" />

@@ -1,18 +1,25 @@
 import { html } from 'ghtml';
-import { assetUrl } from '../assets/index.js';
+import { assetUrl, type AssetName } from '../assets/index.js';
 import { shown } from '../shown.js';
 
 /** The tabs of the inbox. */
-export type Tab = 'waiting' | 'requests' | 'history';
+export type Tab = 'waiting' | 'requests' | 'history' | 'passkeys';
 
 /** What every page of a signed-in person needs. */
-export type Frame = { readonly person: { readonly id: string; readonly name: string }; readonly csrf: string; readonly waiting?: number };
+export type Frame = {
+  readonly person: { readonly id: string; readonly name: string };
+  readonly csrf: string;
+  readonly waiting?: number;
+  readonly passkeys?: boolean;
+};
 
 type Layout = {
   readonly title: string;
   readonly frame?: Frame;
   readonly tab?: Tab;
   readonly main: string;
+  /** A script that this page needs besides. */
+  readonly script?: AssetName;
   readonly live?: { readonly page: string; readonly url: string; readonly version: string };
 };
 
@@ -20,10 +27,11 @@ const tabs: readonly { readonly tab: Tab; readonly href: string; readonly label:
   { tab: 'waiting', href: '/inbox', label: 'Waiting for you' },
   { tab: 'requests', href: '/inbox/requests', label: 'Your requests' },
   { tab: 'history', href: '/inbox/history', label: 'History' },
+  { tab: 'passkeys', href: '/inbox/passkeys', label: 'Passkeys' },
 ];
 
 /** A whole page. `main` is HTML that was escaped where it was made. */
-export function layout({ title, frame, tab, main, live }: Layout): string {
+export function layout({ title, frame, tab, main, live, script }: Layout): string {
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -34,6 +42,7 @@ export function layout({ title, frame, tab, main, live }: Layout): string {
         <link rel="icon" type="image/svg+xml" href="${assetUrl('logo.svg')}" />
         <link rel="stylesheet" href="${assetUrl('inbox.css')}" />
         <script src="${assetUrl('inbox.js')}" defer></script>
+        !${script === undefined ? '' : html`<script src="${assetUrl(script)}" defer></script>`}
       </head>
       <body>
         <a class="skip" href="#main">Skip to content</a>
@@ -42,7 +51,7 @@ export function layout({ title, frame, tab, main, live }: Layout): string {
             <a class="brand" href="/inbox"><img src="${assetUrl('logo.svg')}" alt="" width="26" height="26" /><span>Countersign</span></a>
             !${frame === undefined ? '' : account(frame)}
           </div>
-          !${frame === undefined ? '' : navigation(tab)}
+          !${frame === undefined ? '' : navigation(tab, frame)}
         </header>
         <main id="main" tabindex="-1" !${live === undefined ? '' : html`data-page="${live.page}" data-live="${live.url}" data-version="${live.version}"`}>
           !${main}
@@ -62,8 +71,9 @@ function account(frame: Frame): string {
   </div>`;
 }
 
-function navigation(current: Tab | undefined): string {
-  const items = tabs.map(({ tab, href, label }) => html`<li><a href="${href}" !${tab === current ? 'aria-current="page"' : ''}>${label}</a></li>`);
+function navigation(current: Tab | undefined, { passkeys }: Frame): string {
+  const offered = tabs.filter(({ tab }) => tab !== 'passkeys' || passkeys === true);
+  const items = offered.map(({ tab, href, label }) => html`<li><a href="${href}" !${tab === current ? 'aria-current="page"' : ''}>${label}</a></li>`);
   return html`<nav class="tabs" aria-label="Inbox">
     <ul>
       !${items}

@@ -24,7 +24,7 @@ afterAll(async () => {
 /** What stands in the documents for a system started with npm start is another folder and other ports here. */
 function here(command: string): string {
   return command
-    .replaceAll('http://127.0.0.1:7780', system.publicUrl)
+    .replaceAll('http://localhost:7780', system.publicUrl)
     .replaceAll('127.0.0.1:7233', system.config.address)
     .replaceAll(/(?<![\w/])\.countersign\//g, `${system.home}/`);
 }
