@@ -38,6 +38,16 @@ export function createFileDirectory(file: string, developmentIssuer?: string): D
     }
   }
 
+  return over(snapshot);
+}
+
+/** A directory over entries that were read already. Throws `config-invalid` like {@link parseDirectory}. */
+export function createDirectory(data: DirectoryFile, developmentIssuer?: string): Directory {
+  const entries = index(data, developmentIssuer);
+  return over(async () => entries);
+}
+
+function over(snapshot: () => Promise<Snapshot>): Directory {
   return {
     personByAccount: async (issuer, subject) => (await snapshot()).personByAccount.get(key(issuer, subject)),
     personByTeams: async (tenantId, aadObjectId) => (await snapshot()).personByTeams.get(teamsKey(tenantId, aadObjectId)),
