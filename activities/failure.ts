@@ -6,6 +6,7 @@ const passing: ReadonlySet<ErrorCode> = new Set([
   'channel-unavailable',
   'evidence-unavailable',
   'directory-unavailable',
+  'grants-unavailable',
   'policy-unavailable',
   'target-unavailable',
   'temporal-unavailable',

@@ -1,7 +1,9 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Command } from 'commander';
-import { openGrantStore } from '../activities/adapters/grant-store-sqlite.js';
+import { createPostgresGrantStore } from '../activities/adapters/grant-store-postgres.js';
+import { openGrants } from '../activities/adapters/grant-store.js';
+import { grantsPlace } from '../config/grants.js';
 import { loadConfig } from '../config/load.js';
 import { CountersignError } from '../domain/errors.js';
 import { grantFileKind } from './verify.js';
@@ -18,15 +20,26 @@ export function grantCommand(): Command {
     .requiredOption('--out <file>', 'where it goes, readable for you alone; it may not exist yet')
     .option('-c, --config <file>', 'the configuration; COUNTERSIGN_CONFIG or countersign.yaml when absent')
     .action(exportGrant);
+  grant
+    .command('init')
+    .description('Make the tables of a new store in PostgreSQL. What is there stays')
+    .option('-c, --config <file>', 'the configuration; COUNTERSIGN_CONFIG or countersign.yaml when absent')
+    .action(async ({ config }: Pick<Options, 'config'>) => {
+      const place = grantsPlace(loadConfig(config));
+      if (place.kind === 'file') throw new CountersignError('config-invalid', 'executor.grants names a file; the executor makes it when it starts.');
+      await createPostgresGrantStore(place.url);
+      process.stdout.write('the tables countersign_grants and countersign_approvals are there\n');
+    });
   return grant;
 }
 
 async function exportGrant(actionId: string, { out, config: file }: Options): Promise<void> {
   const config = loadConfig(file);
-  const location = config.resolve(config.executor.grants);
+  const place = grantsPlace(config);
   // To open what is not there would make it.
-  if (!existsSync(location)) throw new CountersignError('config-invalid', `${location} is not there; run this where the executor runs.`);
-  const store = openGrantStore(location);
+  if (place.kind === 'file' && !existsSync(place.file))
+    throw new CountersignError('config-invalid', `${place.file} is not there; run this where the executor runs.`);
+  const store = await openGrants(config);
   try {
     const [state, grant] = [await store.find(actionId), await store.presented(actionId)];
     if (state === undefined) throw new CountersignError('not-found', `This executor consumed no grant of ${JSON.stringify(actionId)}.`);

@@ -5,6 +5,7 @@ import type { JWK } from 'jose';
 import { Type } from 'typebox';
 import { openProofs, type Proofs } from '../activities/adapters/proofs/index.js';
 import { loadConnectors } from '../config/connectors.js';
+import { providerKeysFile } from '../config/grants.js';
 import { describe, loadConfig, parseYaml, type LoadedConfig } from '../config/load.js';
 import { ProofProviderConfig } from '../config/schema.js';
 import { openTrustedKeys } from '../config/trusted-keys.js';
@@ -120,7 +121,7 @@ async function proofsOf({ providers }: MaterialOptions, config: LoadedConfig | u
   const configured = providers === undefined ? config?.executor.providers : readProviders(providers);
   if (configured === undefined) return undefined;
   const whose = directory ?? { personByAccount: () => Promise.resolve(undefined) };
-  const kept = providers === undefined ? config?.resolve(config.executor.grants) : undefined;
+  const kept = providers === undefined && config !== undefined ? providerKeysFile(config) : undefined;
   const proofs = openProofs(
     {
       environment: providers === undefined ? (config?.environment ?? 'production') : 'production',

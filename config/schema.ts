@@ -223,7 +223,10 @@ export const Config = Type.Object(
     externalConnectors: Type.Optional(Type.Array(Text)),
     executor: Type.Object(
       {
-        grants: Text,
+        /** Which grants were consumed: a SQLite file of one host, or a PostgreSQL database that executors on several hosts share. */
+        grants: Type.Union([Text, Type.Object({ postgres: Type.Object({ urlEnv: EnvName }, strict) }, strict)]),
+        /** A file in which keys of identity providers outlive their rotation; the file of `grants` when absent. */
+        providerKeys: Type.Optional(Text),
         exports: Text,
         /** Connectors this executor runs; everything else it refuses. */
         connectors: Type.Array(Text),

@@ -121,6 +121,11 @@ export const errorCodes = {
   },
   'grant-invalid': { status: 403, title: 'The executor did not accept the grant', remedy: 'Operators find the failed check in the action; nothing was run.' },
   'grant-consumed': { status: 409, title: 'The grant was used before', remedy: 'Nothing was run again; submit a new action.' },
+  'grants-unavailable': {
+    status: 503,
+    title: 'The store of consumed grants does not answer',
+    remedy: 'Operators must bring the database of the executor back; until then nothing is executed, and what began is looked up when it answers.',
+  },
   'grant-expired': { status: 403, title: 'The grant expired before execution', remedy: 'Submit the action again.' },
   'plan-below-policy': {
     status: 403,

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { createConnectors } from '../activities/adapters/connectors/index.js';
-import { openGrantStore } from '../activities/adapters/grant-store-sqlite.js';
+import { openGrants } from '../activities/adapters/grant-store.js';
 import { openProofs } from '../activities/adapters/proofs/index.js';
 import { createExecutorActivities } from '../activities/executor/index.js';
 import { loadDataConverter } from '../codec/data-converter.js';
 import { loadConnectors } from '../config/connectors.js';
+import { providerKeysFile } from '../config/grants.js';
 import { openKeys } from '../config/keys.js';
 import { loadConfig } from '../config/load.js';
 import { temporalConnection } from '../config/temporal.js';
@@ -23,11 +24,12 @@ await runProcess(log, async () => {
   const policy = await openPolicy(config, log);
   const keys = await openKeys(config, 'executor', (trouble) => log.error(trouble, 'a key file cannot be used; what was in force stays in force'));
   const connectors = createConnectors(config);
-  const grants = openGrantStore(config.resolve(config.executor.grants));
+  const grants = await openGrants(config);
   const directory = openDirectory(config, log);
-  // Beside the grants: what the executor saw of the providers' keys must outlive their rotation.
+  // What the executor saw of the providers' keys must outlive their rotation.
+  const remembered = providerKeysFile(config);
   const proofs = openProofs(config, directory, {
-    file: config.resolve(config.executor.grants),
+    ...(remembered === undefined ? {} : { file: remembered }),
     onFailure: (issuer, error) => log.warn({ issuer, err: error }, "the provider's keys cannot be read now"),
   });
   const allowed = new Set(config.executor.connectors);

@@ -67,6 +67,8 @@ export type RigOptions = {
   readonly directory?: (directory: WorkerDeps['directory']) => WorkerDeps['directory'];
   /** What the executor judges by, where it differs from the worker; it follows the worker's bundle unless told otherwise. */
   readonly executorPolicy?: Partial<Pick<ExecutorPolicy, 'bundle' | 'floor'>> & { readonly directory?: (directory: Directory) => Directory };
+  /** The executor's store of consumed grants; a file of its own when absent. Closed with the rig. */
+  readonly grants?: GrantStore;
   readonly now?: () => Date;
   readonly keys?: TestKeys;
   /** Checks proofs, in the worker and in the executor alike. */
@@ -117,7 +119,7 @@ export class Rig {
     const bundle = { current: loadPolicies(options.policies ?? policies) };
     const plainEvidence = createSqliteEvidenceLog(path.join(folder, 'evidence.sqlite'));
     const evidence = options.evidence?.(plainEvidence) ?? plainEvidence;
-    const grants = openGrantStore(path.join(folder, 'grants.sqlite'));
+    const grants = options.grants ?? openGrantStore(path.join(folder, 'grants.sqlite'));
     const plainDirectory = createFileDirectory(path.join(policies, 'directory.yaml'), developmentIssuer);
     const executorDirectory = createFileDirectory(path.join(policies, 'directory.yaml'), developmentIssuer);
     const connection = await NativeConnection.connect({ address: options.address });

@@ -1,8 +1,9 @@
+import { openPostgresGrantStore } from '../../../activities/adapters/grant-store-postgres.js';
 import { openGrantStore } from '../../../activities/adapters/grant-store-sqlite.js';
 
 // Begins a hundred grants in a row and tells which it won; with `die` it kills itself right after the first.
 const [, , file = '', mode] = process.argv;
-const store = openGrantStore(file);
+const store = file.startsWith('postgres:') ? await openPostgresGrantStore(file) : openGrantStore(file);
 process.once('message', () => {
   void (async () => {
     const won: string[] = [];
