@@ -1,5 +1,6 @@
 import { fresh } from '../directory/port.js';
-import { displayFields } from '../domain/display.js';
+import type { ConnectorDefinition } from '../domain/connector.js';
+import { displayFields, shownPolicyParameters } from '../domain/display.js';
 import { CountersignError } from '../domain/errors.js';
 import { deepFreeze } from '../domain/frozen.js';
 import { isBeforeRequest, verifyRequest } from '../domain/grant.js';
@@ -50,6 +51,7 @@ export function open(deps: WorkerDeps): WorkerActivities['open'] {
       resource: request.resource,
       requester: request.requester,
       connector: request.connector,
+      ...(definition === undefined ? {} : { judged: judgedOf(definition, request, result.fields) }),
       result,
     };
     const entry = await deps.evidence.append({
@@ -74,6 +76,23 @@ export function open(deps: WorkerDeps): WorkerActivities['open'] {
       throw new CountersignError('grant-consumed', 'An action with this id was opened before; it is not opened again.');
     }
     return recorded.result;
+  };
+}
+
+/**
+ * What policy was asked with besides what the entry names, so that another policy can be asked the same: of the parameters
+ * only what people were shown in clear, and never the reason, in which an agent may have put anything.
+ */
+function judgedOf(definition: ConnectorDefinition, request: ActionRequest, fields: readonly DisplayField[]) {
+  const { requestedAt, onBehalfOf, via, durationMs } = request;
+  const { shown, withheld } = shownPolicyParameters(definition, request.parameters, fields);
+  return {
+    parameters: shown,
+    withheld,
+    requestedAt,
+    ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
+    ...(via === undefined ? {} : { via }),
+    ...(durationMs === undefined ? {} : { durationMs }),
   };
 }
 

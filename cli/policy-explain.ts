@@ -9,6 +9,7 @@ import { explainRequest, type Explanation } from '../policy/check/explain.js';
 import { Proposal, toRequest } from '../policy/check/proposal.js';
 import type { RuleExplanation } from '../policy/check/rules.js';
 import { openDeployment, requirePeople, withDeployment, type DeploymentOptions } from './policy-deployment.js';
+import { columns } from './table.js';
 
 const validate = new Ajv2020({ strict: true }).compile<Proposal>(Proposal);
 const maxOthers = 20;
@@ -111,10 +112,4 @@ function renderStage(stage: StageExplanation, index: number): readonly string[] 
     ...columns([...rows('can', can), ...rows('cannot', others)]),
     ...(rest > 0 ? [`          ${rest} others are in none of its groups`] : []),
   ];
-}
-
-/** Cells in columns as wide as their widest one. */
-function columns(rows: readonly (readonly string[])[]): readonly string[] {
-  const widths = (rows[0] ?? []).map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
-  return rows.map((row) => row.map((cell, at) => (at === row.length - 1 ? cell : cell.padEnd(widths[at] ?? 0))).join('  '));
 }

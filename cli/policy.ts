@@ -9,6 +9,7 @@ import { readPolicyFiles } from '../policy/bundle.js';
 import { openSignedPolicies, signPolicies } from '../policy/signed-bundle.js';
 import { checkCommand } from './policy-check.js';
 import { explainCommand } from './policy-explain.js';
+import { simulateCommand } from './policy-simulate.js';
 import { testCommand } from './policy-test.js';
 
 const daySeconds = 86_400;
@@ -43,6 +44,7 @@ export function policyCommand(): Command {
   policy.addCommand(checkCommand());
   policy.addCommand(explainCommand());
   policy.addCommand(testCommand());
+  policy.addCommand(simulateCommand());
   return policy;
 }
 

@@ -157,21 +157,46 @@ export function policyParameters(definition: ConnectorDefinition, parameters: Js
   return seen;
 }
 
+type PolicyMember = { readonly name: string; readonly key: string; readonly inner?: string };
+
 /** The names under which a connector can hand parameters to policy. */
 export function policyParameterNames(definition: Pick<ConnectorDefinition, 'parameters'>): readonly string[] {
   return policyMembers(definition).map(({ name }) => name);
 }
 
-type PolicyMember = { readonly name: string; readonly shown: boolean };
+/** Most characters of parameters that are kept with an action. */
+const maxKept = 16_384;
+
+/**
+ * Of the parameters that reach policy those that stand in clear among these rows, which is what people were shown, and the
+ * names of the others. What is hidden from people, did not fit or is too much is withheld.
+ */
+export function shownPolicyParameters(
+  definition: ConnectorDefinition,
+  parameters: JsonObject,
+  fields: readonly DisplayField[],
+): { readonly shown: JsonObject; readonly withheld: readonly string[] } {
+  const values = policyParameters(definition, parameters);
+  const clear = new Set(fields.flatMap(({ path, masked, truncated }) => (masked || truncated ? [] : [path])));
+  const isShown = ({ key, inner }: PolicyMember) => {
+    const value = parameters[key];
+    if (inner === undefined) return clear.has(key) && !isJsonObject(value);
+    return Array.isArray(value) && value.every((item, index) => !isJsonObject(item) || item[inner] === undefined || clear.has(`${key}[${index}].${inner}`));
+  };
+  const present = policyMembers(definition).filter(({ name }) => Object.hasOwn(values, name));
+  const shown = Object.fromEntries(present.filter(isShown).map(({ name }) => [name, values[name] ?? null]));
+  const kept = JSON.stringify(shown).length <= maxKept ? shown : {};
+  return { shown: kept, withheld: present.map(({ name }) => name).filter((name) => !Object.hasOwn(kept, name)) };
+}
 
 function policyMembers(definition: Pick<ConnectorDefinition, 'parameters'>): readonly PolicyMember[] {
   const { properties } = definition.parameters;
-  const marked = (within: Json | undefined, prefix: string): readonly PolicyMember[] =>
-    Object.entries(isJsonObject(within) ? within : {}).flatMap(([name, schema]) =>
-      isJsonObject(schema) && schema['x-policy'] === true ? [{ name: `${prefix}${name}`, shown: schema['x-display'] === true }] : [],
-    );
+  const marked = (within: Json | undefined): readonly string[] =>
+    Object.entries(isJsonObject(within) ? within : {}).flatMap(([name, schema]) => (isJsonObject(schema) && schema['x-policy'] === true ? [name] : []));
   const inner = Object.entries(isJsonObject(properties) ? properties : {}).flatMap(([key, schema]) =>
-    isJsonObject(schema) && isJsonObject(schema['items']) ? marked(schema['items']['properties'], `${key}_`) : [],
+    isJsonObject(schema) && isJsonObject(schema['items'])
+      ? marked(schema['items']['properties']).map((name) => ({ name: `${key}_${name}`, key, inner: name }))
+      : [],
   );
-  return [...marked(properties, ''), ...inner];
+  return [...marked(properties).map((name) => ({ name, key: name })), ...inner];
 }
