@@ -1,6 +1,7 @@
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import path from 'node:path';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
+import { Sqlite } from './sqlite.js';
 
 /**
  * Opens the SQLite file, in write-ahead mode and with every commit on the disk, for its owner alone. The files beside it
@@ -10,7 +11,7 @@ export function openPrivateDatabase(file: string, options: { readonly timeoutMs:
   mkdirSync(path.dirname(path.resolve(file)), { recursive: true, mode: 0o700 });
   closeSync(openSync(file, 'a', 0o600));
   for (const name of [file, `${file}-wal`, `${file}-shm`]) if (existsSync(name)) chmodSync(name, 0o600);
-  const database = new Database(file, { timeout: options.timeoutMs });
+  const database = new Sqlite(file, { timeout: options.timeoutMs });
   database.pragma('journal_mode = WAL');
   // NORMAL could forget the last commits on a power cut.
   database.pragma('synchronous = FULL');

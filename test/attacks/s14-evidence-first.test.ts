@@ -1,8 +1,8 @@
-import Database from 'better-sqlite3';
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { Sqlite } from '../../config/sqlite.js';
 import { createSqliteEvidenceLog } from '../../activities/adapters/evidence/sqlite.js';
 import type { EvidenceEntry } from '../../activities/ports.js';
 import { CountersignError } from '../../domain/errors.js';
@@ -49,7 +49,7 @@ describe('S14: evidence first', () => {
     const entry = { actionId: 'act_1', key: 'opened', kind: 'opened', at: '2026-01-01T00:00:00.000Z', body: { approved: false } } as const;
     const first = await log.append(entry);
     expect(await log.append({ ...entry, body: { approved: true } })).toEqual(first);
-    const database = new Database(file);
+    const database = new Sqlite(file);
     expect(() => database.exec("UPDATE evidence SET body = '{}'")).toThrow('append-only');
     expect(() => database.exec('DELETE FROM evidence')).toThrow('append-only');
     // Replacing fires no delete trigger; the row must stay all the same.

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import Database from 'better-sqlite3';
 import type { JWK } from 'jose';
+import { Sqlite } from '../../../config/sqlite.js';
 import { isJsonObject } from '../../../domain/json.js';
 import { openPrivateDatabase } from '../private-database.js';
 
@@ -35,7 +35,7 @@ export function openProviderKeys(
   sources: ReadonlyMap<string, KeySource>,
   options: { readonly file?: string; readonly now?: () => Date; readonly onFailure?: (issuer: string, error: unknown) => void } = {},
 ): ProviderKeys {
-  const db = options.file === undefined ? new Database(':memory:') : openPrivateDatabase(options.file, { timeoutMs: 10_000 });
+  const db = options.file === undefined ? new Sqlite(':memory:') : openPrivateDatabase(options.file, { timeoutMs: 10_000 });
   const nowSeconds = () => Math.floor((options.now?.() ?? new Date()).getTime() / 1000);
   db.exec(`CREATE TABLE IF NOT EXISTS provider_keys (
     issuer TEXT NOT NULL,

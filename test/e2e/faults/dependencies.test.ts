@@ -1,6 +1,6 @@
 import path from 'node:path';
-import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Sqlite } from '../../../config/sqlite.js';
 import { TestSystem, until } from '../../helpers/processes.js';
 import { Callers, hook, largeExport, largeExportDigest, smallExport } from './support/actions.js';
 import { faultConfig } from './support/config.js';
@@ -26,7 +26,7 @@ afterAll(async () => {
 /** Makes the evidence log refuse what is new, as a full disk does, until the returned function is called. */
 function fillEvidence(): () => void {
   const run = (sql: string): void => {
-    const database = new Database(path.join(system.home, 'evidence.sqlite'), { timeout: 20_000 });
+    const database = new Sqlite(path.join(system.home, 'evidence.sqlite'), { timeout: 20_000 });
     database.exec(sql);
     database.close();
   };

@@ -2,8 +2,8 @@ import { fork } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Sqlite } from '../../../config/sqlite.js';
 import { openGrantStore } from '../../../activities/adapters/grant-store-sqlite.js';
 import type { Grant } from '../../../domain/grant.js';
 import { at, digest, grantStoreContract } from '../../helpers/grant-store-contract.js';
@@ -36,7 +36,7 @@ describe('the grant store', () => {
 
   it('takes over the stores of earlier releases', async () => {
     const file = path.join(folder, 'presented.db');
-    const earlier = new Database(file);
+    const earlier = new Sqlite(file);
     earlier.exec(`CREATE TABLE grants (action_id TEXT PRIMARY KEY NOT NULL, action_digest TEXT NOT NULL, state TEXT NOT NULL, attempt INTEGER NOT NULL,
       outcome TEXT, started_at TEXT NOT NULL, finished_at TEXT, performed_by TEXT NOT NULL DEFAULT 'executor') STRICT, WITHOUT ROWID;
       INSERT INTO grants (action_id, action_digest, state, attempt, started_at) VALUES ('act_old', '${digest}', 'started', 1, '${at}')`);

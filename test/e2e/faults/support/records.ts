@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import Database from 'better-sqlite3';
+import { Sqlite } from '../../../../config/sqlite.js';
 import type { TestSystem } from '../../../helpers/processes.js';
 
 function all<Row>(file: string, sql: string, ...values: readonly string[]): readonly Row[] {
-  const database = new Database(file, { readonly: true });
+  const database = new Sqlite(file, { readonly: true });
   try {
     return database.prepare(sql).all(...values) as Row[];
   } finally {
