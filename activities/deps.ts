@@ -4,6 +4,7 @@ import type { FloorRule } from '../domain/floor.js';
 import type { ProofVerifier } from '../domain/proof.js';
 import type { SigningKey, TrustedKeys } from '../domain/signing.js';
 import type { PolicyBundle } from '../policy/bundle.js';
+import type { RecentHistory } from '../policy/plan.js';
 import type { Channel, Connector, EvidenceLog, GrantStore } from './ports.js';
 
 /** What the worker's activities work with. */
@@ -13,6 +14,8 @@ export type WorkerDeps = {
   readonly connectors: ReadonlyMap<string, ConnectorDefinition>;
   readonly channels: ReadonlyMap<Channel['kind'], Channel>;
   readonly evidence: EvidenceLog;
+  /** Earlier requests, for risk to look at. */
+  readonly history?: RecentHistory;
   readonly policyKey: SigningKey;
   readonly trusted: TrustedKeys;
   /** Checks what decisions claim above `chat`; without it they are all worth `chat`. */

@@ -6,6 +6,7 @@ import { deepFreeze } from '../domain/frozen.js';
 import { isBeforeRequest, verifyRequest } from '../domain/grant.js';
 import { planDigest, recheck, type Plan } from '../domain/plan.js';
 import { actionDigest, requestDigest, type ActionRequest } from '../domain/request.js';
+import { traceOf } from '../domain/risk/history.js';
 import { sign } from '../domain/signing.js';
 import { makePlan, type PlanDeps } from '../policy/plan.js';
 import { findApprovers } from './find-approvers.js';
@@ -39,7 +40,7 @@ export function open(deps: WorkerDeps): WorkerActivities['open'] {
         executionTimeoutMs: definition?.executionTimeoutMs ?? 60_000,
         ...(definition?.external === undefined ? {} : { external: definition.external }),
       },
-      fields,
+      fields: definition === undefined || planned.plan.mask === undefined ? fields : displayFields(definition, request.parameters, planned.plan.mask),
       ...(owner === undefined ? {} : { owner }),
       ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
       cardsAtOnce: true,
@@ -52,6 +53,8 @@ export function open(deps: WorkerDeps): WorkerActivities['open'] {
       requester: request.requester,
       connector: request.connector,
       ...(definition === undefined ? {} : { judged: judgedOf(definition, request, result.fields) }),
+      // So that later requests can be held against this one. Of the reason no more than whether it is the same.
+      trace: traceOf(request, deps.bundle().risk),
       result,
     };
     const entry = await deps.evidence.append({
@@ -84,7 +87,7 @@ export function open(deps: WorkerDeps): WorkerActivities['open'] {
  * only what people were shown in clear, and never the reason, in which an agent may have put anything.
  */
 function judgedOf(definition: ConnectorDefinition, request: ActionRequest, fields: readonly DisplayField[]) {
-  const { requestedAt, onBehalfOf, via, durationMs } = request;
+  const { requestedAt, onBehalfOf, via, durationMs, tokenIssuedAt } = request;
   const { shown, withheld } = shownPolicyParameters(definition, request.parameters, fields);
   return {
     parameters: shown,
@@ -93,6 +96,7 @@ function judgedOf(definition: ConnectorDefinition, request: ActionRequest, field
     ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
     ...(via === undefined ? {} : { via }),
     ...(durationMs === undefined ? {} : { durationMs }),
+    ...(tokenIssuedAt === undefined ? {} : { tokenIssuedAt }),
   };
 }
 

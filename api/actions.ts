@@ -73,6 +73,8 @@ export interface Actions {
     body: SubmitBody,
     idempotencyKey: string,
     delegation?: Delegation,
+    /** Seconds since 1970 at which the caller's token was issued. */
+    tokenIssuedAt?: number,
   ): Promise<{ readonly view: ActionView; readonly repeated: boolean }>;
   /** The action, or `not-found` if the viewer may not see it or there is none. */
   view(id: string, viewer: Viewer): Promise<ActionView>;

@@ -90,8 +90,8 @@ export function createTemporalActions(deps: TemporalActionsDeps): Actions {
   }
 
   return {
-    async submit(principal, body, idempotencyKey, delegation) {
-      const request = await check(principal, body, idempotencyKey, now(), delegation);
+    async submit(principal, body, idempotencyKey, delegation, tokenIssuedAt) {
+      const request = await check(principal, body, idempotencyKey, now(), delegation, tokenIssuedAt);
       let refusal: unknown;
       const place = await pending.admit(principal.id).catch((error: unknown) => void (refusal = error));
       const view =

@@ -64,12 +64,14 @@ async function options(): Promise<Omit<WorkerOptions, 'connection' | 'namespace'
   switch (config.role) {
     case 'action-worker': {
       const policies = loadPolicies(policyFolder);
+      const evidence = createSqliteEvidenceLog(path.join(folder, 'evidence.sqlite'));
       const activities = createActivities({
         bundle: () => policies,
         directory: createFileDirectory(path.join(policyFolder, 'directory.yaml'), issuer),
         connectors: new Map(definitions.map((definition) => [definition.name, definition])),
         channels: new Map([['teams', instantChannel(began('notified'))]]),
-        evidence: createSqliteEvidenceLog(path.join(folder, 'evidence.sqlite')),
+        evidence,
+        history: evidence,
         policyKey: await readSigningKey(config.keys, 'policy'),
         trusted: await openTrustedKeys(config.keys),
         timeZone: 'Etc/UTC',

@@ -48,7 +48,7 @@ export async function measureSteps(
     const facts = {
       requesterGroups: [],
       risk: { score: 10, signals: [] },
-      local: { hour: 12, weekday: 3 },
+      local: { hour: 12, minute: 0, weekday: 3, date: '2026-01-07' },
       environment: 'development',
       parameters: exportBody.parameters,
     };

@@ -80,7 +80,8 @@ export function describe(file: string, document: Document, lines: LineCounter, e
   return `${file}:${lineOf(document, lines, where)}: ${what}`;
 }
 
-function lineOf(document: Document, lines: LineCounter, keys: readonly string[]): number {
+/** The line of the innermost of these members that stands in the document. */
+export function lineOf(document: Document, lines: LineCounter, keys: readonly string[]): number {
   for (let length = keys.length; length > 0; length -= 1) {
     const node = document.getIn(keys.slice(0, length), true) as { range?: [number, number, number] } | undefined;
     if (node?.range !== undefined) return lines.linePos(node.range[0]).line;

@@ -65,6 +65,7 @@ function indexAgents(file: string, { agents }: AgentsFile, developmentIssuer: st
       owner: entry.owner,
       accounts,
       ...(entry.actsFor === undefined ? {} : { actsFor: entry.actsFor }),
+      ...(entry.team === undefined ? {} : { team: entry.team }),
     };
     if (byId.has(agent.id)) throw twice(`agent ${agent.id}`);
     byId.set(agent.id, agent);

@@ -129,6 +129,7 @@ function index(data: DirectoryFile, developmentIssuer: string | undefined): Snap
       active: entry.active ?? true,
       owner: entry.owner,
       ...(entry.actsFor === undefined ? {} : { actsFor: entry.actsFor }),
+      ...(entry.team === undefined ? {} : { team: entry.team }),
       accounts: accountsOf(entry.accounts),
     };
     if (!people.has(agent.owner))

@@ -25,6 +25,8 @@ export type DirectoryAgent = {
   readonly owner: PersonId;
   /** The people on whose behalf it may ask; its owner alone when absent. */
   readonly actsFor?: readonly PersonId[];
+  /** The team it belongs to, for policies to look at. */
+  readonly team?: string;
   readonly accounts: readonly { readonly issuer: string; readonly subject: string }[];
 };
 

@@ -16,6 +16,7 @@ const AgentEntries = Type.Array(
       active: Type.Optional(Type.Boolean()),
       owner: Id,
       actsFor: Type.Optional(Type.Array(Id, { maxItems: 1_000 })),
+      team: Type.Optional(Id),
       accounts: Accounts,
     },
     strict,

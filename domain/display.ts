@@ -11,10 +11,15 @@ const maxItems = 40;
  * What people may see of the parameters. A member is shown in clear only where the connector's schema marks it
  * `"x-display": true`, lists of plain values included; of every other one, and of members the schema does not know, only name and shape are shown.
  * Bounded in number and length, with a visible mark where something did not fit.
+ * @param mask parameters that policy wants hidden whatever the schema says: `columns`, or `filter.column` for a member of one
  */
-export function displayFields(definition: Pick<ConnectorDefinition, 'parameters'>, parameters: JsonObject): readonly DisplayField[] {
+export function displayFields(
+  definition: Pick<ConnectorDefinition, 'parameters'>,
+  parameters: JsonObject,
+  mask: readonly string[] = [],
+): readonly DisplayField[] {
   const fields: DisplayField[] = [];
-  walk(parameters, definition.parameters, { path: '', label: '' }, fields);
+  walk(parameters, definition.parameters, { path: '', label: '' }, fields, mask);
   if (fields.length <= maxFields) return fields;
   const left = fields.length - maxFields;
   return [...fields.slice(0, maxFields), { path: '', label: 'More parameters', value: `${left} more that are not shown here`, masked: true, truncated: true }];
@@ -36,7 +41,7 @@ export function fieldRows(fields: readonly DisplayField[]): readonly FieldRow[] 
 
 type Place = { readonly path: string; readonly group?: string; readonly label: string };
 
-function walk(value: Json, schema: Json | undefined, place: Place, fields: DisplayField[]): void {
+function walk(value: Json, schema: Json | undefined, place: Place, fields: DisplayField[], mask: readonly string[]): void {
   const { path } = place;
   // What this is called as a whole, which is the group of its members.
   const name = place.group === undefined ? place.label : `${place.group} › ${place.label}`;
@@ -47,7 +52,7 @@ function walk(value: Json, schema: Json | undefined, place: Place, fields: Displ
       // A mark on an object says nothing of its members: each is shown for its own mark only.
       const below = memberSchema(schema, key);
       const at = { path: path === '' ? key : `${path}.${key}`, label: titleOf(below, key) };
-      walk(member, below, name === '' ? at : { ...at, group: name }, fields);
+      walk(member, below, name === '' ? at : { ...at, group: name }, fields, mask);
     }
     return;
   }
@@ -59,17 +64,23 @@ function walk(value: Json, schema: Json | undefined, place: Place, fields: Displ
         return;
       }
       const label = value.length === 1 ? place.label : `${place.label} ${index + 1}`;
-      walk(item as Json, items, { ...place, path: `${path}[${index}]`, label }, fields);
+      walk(item as Json, items, { ...place, path: `${path}[${index}]`, label }, fields, mask);
     }
     return;
   }
-  const shown = isJsonObject(schema) && schema['x-display'] === true;
+  const shown = isJsonObject(schema) && schema['x-display'] === true && !isMasked(path, mask);
   const text = shown ? textOf(value) : undefined;
   if (text === undefined) {
     add(fields, { ...place, value: shapeOf(value), masked: true, truncated: false });
     return;
   }
   add(fields, { ...place, value: clip(text, maxValueLength), masked: false, truncated: text.length > maxValueLength });
+}
+
+// Named with all that is in it, whatever place in a list it has.
+function isMasked(path: string, mask: readonly string[]): boolean {
+  const plain = path.replaceAll(/\[\d+\]/g, '');
+  return mask.some((one) => plain === one || plain.startsWith(`${one}.`));
 }
 
 // The order in which a requester wrote members must not decide what people get to see first.

@@ -38,7 +38,11 @@ export function belowFloor(
  * a floor must not be passed by under by another spelling. Takes time in proportion to the product of both lengths at most.
  */
 export function matchesGlob(pattern: string, text: string): boolean {
-  const [glob, word] = [pattern.toLowerCase(), text.toLowerCase()];
+  return matchesGlobExactly(pattern.toLowerCase(), text.toLowerCase());
+}
+
+/** {@link matchesGlob} for whom upper and lower case differ. */
+export function matchesGlobExactly(glob: string, word: string): boolean {
   let [at, from, star, mark] = [0, 0, -1, 0];
   while (from < word.length) {
     if (glob[at] === '*') [star, mark, at] = [at, from, at + 1];

@@ -42,6 +42,10 @@ export type Plan = {
   /** Why a denial is one. */
   readonly denial?: { readonly code: ErrorCode; readonly detail: string };
   readonly risk: Risk;
+  /** Parameters whose values approvers do not see, although the connector would show them. */
+  readonly mask?: readonly string[];
+  /** The executor wants approvals of at least this many people. */
+  readonly executorFloor?: number;
   readonly stages: readonly PlanStage[];
   /** Humans who may not approve: requester, owner, beneficiary, every alias of theirs. Directory ids, sorted. */
   readonly excluded: readonly PersonId[];

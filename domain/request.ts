@@ -22,6 +22,8 @@ export type ActionRequest = {
   readonly via?: readonly Principal[];
   readonly durationMs?: number;
   readonly requestedAt: string;
+  /** When the token that asked was issued, as its issuer says. */
+  readonly tokenIssuedAt?: string;
   /** Digest of the caller's body, to tell a repeated request from another one under the same key. */
   readonly bodyDigest: Digest;
 };

@@ -35,10 +35,11 @@ function stage(value: unknown): boolean {
 /** True for what has the members of a request that the engine reads before anybody has verified it. */
 export function isRequest(value: unknown): value is ActionRequest {
   if (!isJsonObject(value)) return false;
-  const { id, action, connector, resource, parameters, reason, requester, requestedAt, bodyDigest } = value;
+  const { id, action, connector, resource, parameters, reason, requester, requestedAt, tokenIssuedAt, bodyDigest } = value;
   return (
     [id, action, reason, bodyDigest].every(text) &&
     time(requestedAt) &&
+    (tokenIssuedAt === undefined || time(tokenIssuedAt)) &&
     isJsonObject(connector) &&
     isJsonObject(parameters) &&
     isJsonObject(resource) &&
@@ -53,12 +54,14 @@ export function isRequest(value: unknown): value is ActionRequest {
 
 /** True when the content of a signed plan has the shape of one. */
 export function isPlan(value: JsonObject): value is JsonObject & Plan {
-  const { actionId, requestDigest, outcome, policies, stages, excluded, circles, policyDigest, evaluatedAt, expiresAt } = value;
+  const { actionId, requestDigest, outcome, policies, stages, mask, executorFloor, excluded, circles, policyDigest, evaluatedAt, expiresAt } = value;
   return (
     text(actionId) &&
     text(requestDigest) &&
     (outcome === 'allow' || outcome === 'deny' || outcome === 'review') &&
     texts(policies) &&
+    (mask === undefined || texts(mask)) &&
+    (executorFloor === undefined || typeof executorFloor === 'number') &&
     texts(excluded) &&
     (circles === undefined ||
       (Array.isArray(circles) && circles.every((one) => isJsonObject(one) && text(one['approver']) && text(one['with']) && time(one['at'])))) &&

@@ -56,7 +56,7 @@ export function createViewTrust({ connectors, trusted, nameOf }: ViewTrustDeps):
       const [owner, onBehalfOf] = await Promise.all([person(ownerId), person(request.onBehalfOf)]);
       return {
         ...viewState(parts, state),
-        ...requestMembers(request, definition),
+        ...requestMembers(request, definition, parts.plan?.content.mask),
         ...planMembers(parts),
         ...(parts.doubt === undefined ? {} : { doubt: parts.doubt }),
         ...(owner === undefined ? {} : { owner }),
@@ -97,7 +97,7 @@ function doubted(reason: string | undefined): { readonly doubt?: string } {
   return reason === undefined ? {} : { doubt: `It is not carried out: ${reason}.` };
 }
 
-function requestMembers(request: ActionRequest, definition: ConnectorDefinition | undefined) {
+function requestMembers(request: ActionRequest, definition: ConnectorDefinition | undefined, mask: readonly string[] | undefined) {
   const { requester } = request;
   return {
     id: request.id,
@@ -107,7 +107,7 @@ function requestMembers(request: ActionRequest, definition: ConnectorDefinition 
     resource: request.resource,
     requester: shownActor(requester),
     reason: request.reason,
-    fields: displayFields(definition ?? { parameters: {} }, request.parameters),
+    fields: displayFields(definition ?? { parameters: {} }, request.parameters, mask),
     bodyDigest: request.bodyDigest,
     requestedAt: request.requestedAt,
   };

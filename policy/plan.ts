@@ -4,13 +4,17 @@ import { policyParameters } from '../domain/display.js';
 import { CountersignError } from '../domain/errors.js';
 import type { ApprovalFact } from '../domain/circles.js';
 import type { Plan } from '../domain/plan.js';
-import { assessRisk, type LocalTime } from '../domain/risk.js';
+import type { LocalTime } from '../domain/calendar.js';
+import { describeResource } from '../domain/catalog.js';
+import { assessRisk } from '../domain/risk.js';
+import { historyBounds, type PastRequest } from '../domain/risk/history.js';
 import { requestDigest, type ActionRequest } from '../domain/request.js';
 import type { Refusal } from '../domain/separation.js';
 import type { PersonId, PersonRef, Principal } from '../domain/principal.js';
 import type { PolicyBundle } from './bundle.js';
 import { possibleCircles, staff, withCircles } from './staffing.js';
 import { evaluate, type PolicyAnswer } from './evaluate.js';
+import type { Obligations } from './obligations.js';
 
 /** How long an approved action may wait for its execution. */
 const executionWindowMs = 60 * 60_000;
@@ -26,7 +30,20 @@ export type PlanDeps = {
   readonly evaluate?: typeof evaluate;
   /** Whose actions these people have approved since then, each pair once; without it no circle is known. */
   readonly approvalsBy?: (people: readonly PersonId[], since: string) => Promise<readonly ApprovalFact[]>;
+  /** Earlier requests, where somebody keeps them. */
+  readonly history?: RecentHistory;
+  /** Signals of history that another evaluation saw, for one that has no history of its own. */
+  readonly stated?: readonly string[];
 };
+
+/** What is remembered of earlier requests. */
+export interface RecentHistory {
+  /** The newest requests of one requester in a span of time, its end left out; newest first. Throws when it cannot be read. */
+  recent(
+    requester: { readonly kind: string; readonly id: string },
+    span: { readonly from: string; readonly before: string; readonly limit: number },
+  ): Promise<readonly PastRequest[]>;
+}
 
 /** A plan, and the humans it involves by name. */
 export type PlannedAction = { readonly plan: Plan; readonly owner?: PersonRef; readonly onBehalfOf?: PersonRef };
@@ -37,9 +54,18 @@ export type PlannedAction = { readonly plan: Plan; readonly owner?: PersonRef; r
  * @param refusal a reason found beforehand, which denies whatever policy says
  */
 export async function makePlan(deps: PlanDeps, request: ActionRequest, now: Date, refusal?: Refusal): Promise<PlannedAction> {
+  const bundle = deps.bundle();
   const local = localTime(now, deps.timeZone);
-  const risk = assessRisk(request, local);
-  const policyDigest = deps.bundle().digest;
+  const history = await recentRequests(deps.history, request);
+  const risk = assessRisk({
+    request,
+    local,
+    resource: describeResource(bundle.catalog, request.resource, deps.environment),
+    rules: bundle.risk,
+    ...(history === undefined ? {} : { history }),
+    ...(deps.stated === undefined ? {} : { stated: deps.stated }),
+  });
+  const policyDigest = bundle.digest;
   const base = { actionId: request.id, requestDigest: requestDigest(request), risk, policyDigest, evaluatedAt: now.toISOString() } as const;
   const denied = (answer: Pick<Extract<PolicyAnswer, { outcome: 'deny' }>, 'code' | 'detail' | 'policies'>, excluded: readonly string[] = []): Plan => ({
     ...base,
@@ -52,7 +78,7 @@ export async function makePlan(deps: PlanDeps, request: ActionRequest, now: Date
   });
   if (refusal !== undefined) return { plan: denied({ policies: [], ...refusal }) };
   try {
-    const { owner, beneficiary, requester, others } = await involved(deps.directory, request);
+    const { owner, beneficiary, requester, team, others } = await involved(deps.directory, request);
     const names = { ...(owner === undefined ? {} : { owner: ref(owner) }), ...(beneficiary === undefined ? {} : { onBehalfOf: ref(beneficiary) }) };
     const excluded = [...new Set([owner?.id, beneficiary?.id, requester?.id, ...others].filter((id) => id !== undefined))].sort();
     const definition = deps.connectors.get(request.action);
@@ -64,10 +90,11 @@ export async function makePlan(deps: PlanDeps, request: ActionRequest, now: Date
         plan: denied({ policies: [], code: 'connector-mismatch', detail: 'The connector has changed since the request was made.' }, excluded),
         ...names,
       };
-    const answer = (deps.evaluate ?? evaluate)(deps.bundle(), request, {
+    const answer = (deps.evaluate ?? evaluate)(bundle, request, {
       ...(owner === undefined ? {} : { owner: { id: owner.id, groups: owner.groups } }),
       ...(beneficiary === undefined ? {} : { beneficiary: { id: beneficiary.id, groups: beneficiary.groups } }),
       requesterGroups: requester?.groups ?? [],
+      ...(team === undefined ? {} : { team }),
       risk,
       local,
       environment: deps.environment,
@@ -79,6 +106,7 @@ export async function makePlan(deps: PlanDeps, request: ActionRequest, now: Date
     const { gap, candidates } = await staff(deps.directory, stages, excluded, { facts: circles, now });
     if (gap !== undefined) return { plan: denied({ policies: answer.policies, code: 'route-unsatisfiable', detail: gap }, excluded), ...names };
     const shown = circles.filter(({ of }) => candidates.has(of)).slice(0, maxCircles);
+    const { mask, executorFloor }: Obligations = answer.outcome === 'review' ? answer.obligations : {};
     const lifetimeMs = stages.reduce((sum, stage) => sum + stage.expiresInMs, 0) + executionWindowMs;
     return {
       plan: {
@@ -86,6 +114,8 @@ export async function makePlan(deps: PlanDeps, request: ActionRequest, now: Date
         ...(shown.length === 0 ? {} : withCircles(risk, shown, candidates)),
         outcome: answer.outcome,
         policies: answer.policies,
+        ...(mask === undefined ? {} : { mask }),
+        ...(executorFloor === undefined ? {} : { executorFloor }),
         stages,
         excluded,
         expiresAt: new Date(now.getTime() + lifetimeMs).toISOString(),
@@ -107,6 +137,8 @@ async function involved(
   readonly owner?: DirectoryPerson;
   readonly beneficiary?: DirectoryPerson;
   readonly requester?: DirectoryPerson;
+  /** The team that an agent belongs to. */
+  readonly team?: string;
   /** Those through whose hands a delegation went, and those for whom an agent may be asking without saying so. */
   readonly others: readonly string[];
 }> {
@@ -119,7 +151,12 @@ async function involved(
   if (agent === undefined || !agent.active) throw new CountersignError('principal-unknown', 'The agent is not in the directory or not active.');
   const owner = await knownPerson(directory, agent.owner, "The agent's owner");
   // An agent that leaves out for whom it asks must not win an approver by it.
-  return { ...on, owner, others: request.onBehalfOf === undefined ? [...others, ...(agent.actsFor ?? [])] : others };
+  return {
+    ...on,
+    owner,
+    ...(agent.team === undefined ? {} : { team: agent.team }),
+    others: request.onBehalfOf === undefined ? [...others, ...(agent.actsFor ?? [])] : others,
+  };
 }
 
 /** The human who answers for one actor: the owner of an agent as the directory has them now, or the person. */
@@ -140,14 +177,36 @@ function ref(person: DirectoryPerson): PersonRef {
   return { id: person.id, name: person.name };
 }
 
-// To make a format takes longer than to evaluate a policy.
-let clock: { readonly timeZone: string; readonly format: Intl.DateTimeFormat } | undefined;
+/** Earlier requests of whoever asks, up to the moment it asked: what comes later must not change what was unusual then. */
+async function recentRequests(
+  history: RecentHistory | undefined,
+  { requester, requestedAt }: ActionRequest,
+): Promise<readonly PastRequest[] | 'unavailable' | undefined> {
+  if (history === undefined) return undefined;
+  try {
+    const from = new Date(Date.parse(requestedAt) - historyBounds.days * 86_400_000).toISOString();
+    return await history.recent({ kind: requester.kind, id: requester.id }, { from, before: requestedAt, limit: historyBounds.entries });
+  } catch {
+    return 'unavailable';
+  }
+}
 
-/** Hour and ISO weekday of a moment in a time zone. Throws on a zone that does not exist. */
+const clocks = new Map<string, Intl.DateTimeFormat>();
+
+/** A moment by the clock on the wall of a time zone. Throws on a zone that does not exist. */
 export function localTime(moment: Date, timeZone: string): LocalTime {
-  if (clock?.timeZone !== timeZone)
-    clock = { timeZone, format: new Intl.DateTimeFormat('en-GB', { timeZone, hour: '2-digit', hourCycle: 'h23', weekday: 'short' }) };
-  const parts = clock.format.formatToParts(moment);
-  const part = (type: string) => parts.find((entry) => entry.type === type)?.value ?? '';
-  return { hour: Number(part('hour')), weekday: ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'].indexOf(part('weekday')) + 1 };
+  let clock = clocks.get(timeZone);
+  if (clock === undefined) {
+    const digits = { year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit' } as const;
+    clock = new Intl.DateTimeFormat('en-GB', { timeZone, ...digits, hourCycle: 'h23', weekday: 'short' });
+    clocks.set(timeZone, clock);
+  }
+  const parts = new Map(clock.formatToParts(moment).map(({ type, value }) => [type, value]));
+  const part = (type: Intl.DateTimeFormatPartTypes) => parts.get(type) ?? '';
+  return {
+    hour: Number(part('hour')),
+    minute: Number(part('minute')),
+    weekday: ['Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat', 'Sun'].indexOf(part('weekday')) + 1,
+    date: `${part('year')}-${part('month')}-${part('day')}`,
+  };
 }

@@ -34,6 +34,7 @@ await runProcess(log, async () => {
     connectors: new Map(loadConnectors(config).map((definition) => [definition.name, definition])),
     channels: createChannels(config, (skipped) => log.warn({ ...skipped, channel: 'teams' }, 'a card could not be sent to this person')),
     evidence,
+    history: evidence,
     policyKey: keys.signing,
     trusted: keys.trusted,
     proofs: proofs.verify,

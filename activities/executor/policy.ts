@@ -8,33 +8,36 @@ import type { GrantVerdict, Seat } from '../../domain/grant.js';
 import type { Plan } from '../../domain/plan.js';
 import type { ActionRequest } from '../../domain/request.js';
 import { involvedIn, refuseApprover } from '../../domain/separation.js';
-import { fallsShort } from '../../domain/stricter.js';
+import { fallsShortOfBoth, statedSignals } from '../../domain/stated.js';
 import { makePlan } from '../../policy/plan.js';
 
 type Verified = Extract<GrantVerdict, { ok: true }>;
 
 /**
- * Evaluates the signed policy on this request, by the executor's own clock, connectors and directory. Throws
+ * Evaluates the signed policy on this request, by the executor's own clock, connectors and directory. It has no history: signals
+ * of history are taken from the plan, and can only make more of what it sees itself. Throws
  * `plan-below-policy` if the plan asks for less, and `policy-unavailable` or `directory-unavailable` if it cannot tell.
+ * Returns how many people policy wants to have approved at the least.
  */
-export async function requirePolicy(deps: ExecutorDeps, request: ActionRequest, plan: Plan): Promise<void> {
+export async function requirePolicy(deps: ExecutorDeps, request: ActionRequest, plan: Plan): Promise<number> {
   const bundle = deps.policy.bundle();
   const { timeZone, environment } = deps.policy;
-  const { plan: mine } = await makePlan(
-    {
-      bundle: () => bundle,
-      directory: fresh(deps.policy.directory),
-      connectors: definitionsOf(deps),
-      timeZone,
-      environment,
-      approvalsBy: (people, since) => deps.grants.approvalsBy(people, since),
-    },
-    request,
-    deps.now(),
-  );
-  if (mine.denial?.code === 'directory-unavailable') throw new CountersignError('directory-unavailable', mine.denial.detail);
-  const short = fallsShort(plan, mine);
+  const planDeps = {
+    bundle: () => bundle,
+    directory: fresh(deps.policy.directory),
+    connectors: definitionsOf(deps),
+    timeZone,
+    environment,
+    approvalsBy: (people: readonly string[], since: string) => deps.grants.approvalsBy(people, since),
+  };
+  const now = deps.now();
+  const { plan: own } = await makePlan(planDeps, request, now);
+  const stated = statedSignals(plan);
+  const { plan: told } = stated.length === 0 ? { plan: own } : await makePlan({ ...planDeps, stated }, request, now);
+  for (const { denial } of [own, told]) if (denial?.code === 'directory-unavailable') throw new CountersignError('directory-unavailable', denial.detail);
+  const short = fallsShortOfBoth(plan, own, told);
   if (short !== undefined) throw new CountersignError('plan-below-policy', `The executor refused the plan: ${short}.`.replace(/\.\.$/, '.'));
+  return Math.max(plan.executorFloor ?? 0, own.executorFloor ?? 0, told.executorFloor ?? 0);
 }
 
 /**
@@ -42,10 +45,12 @@ export async function requirePolicy(deps: ExecutorDeps, request: ActionRequest, 
  * and its floor. Throws the refusal.
  */
 export async function admit(deps: ExecutorDeps, request: ActionRequest, verdict: Verified): Promise<void> {
-  await requirePolicy(deps, request, verdict.plan);
+  const people = await requirePolicy(deps, request, verdict.plan);
   await requireApprovers(deps, request, verdict);
   const below = belowFloor(deps.policy.floor, request, verdict.seats);
   if (below !== undefined) throw new CountersignError('below-floor', `The executor refused the grant: ${below}.`);
+  const approved = new Set(verdict.seats.map(({ decision }) => decision.person.id)).size;
+  if (approved < people) throw new CountersignError('below-floor', `The executor refused the grant: policy wants ${people} people, and it has ${approved}.`);
 }
 
 /**

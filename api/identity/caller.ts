@@ -11,6 +11,8 @@ export type Caller = Viewer & {
   readonly delegation?: Delegation;
   /** Whether the configuration lets this token decide; see `identity.issuers[].decide`. */
   readonly mayDecide: boolean;
+  /** Seconds since 1970 at which the token was issued. */
+  readonly issuedAt: number;
   /** Seconds since 1970 at which the token ends; nothing may be streamed past it. */
   readonly expiresAt: number;
 };
@@ -21,20 +23,20 @@ export type Caller = Viewer & {
  * Throws `principal-unknown` for an unknown or inactive subject or actor, and `directory-unavailable`.
  */
 export async function resolveCaller(token: VerifiedToken, directory: Directory, operators: readonly string[]): Promise<Caller> {
-  const { issuer, subject, expiresAt, actors } = token;
+  const { issuer, subject, issuedAt, expiresAt, actors } = token;
   if (actors !== undefined) {
     const [actor, ...before] = actors;
     const person = await directory.personByAccount(issuer, subject);
     if (person === undefined || !person.active) throw new CountersignError('principal-unknown');
     const principal = await agentOf(directory, issuer, actor ?? '');
     const via = await Promise.all(before.map((earlier) => principalOf(directory, issuer, earlier)));
-    return { principal, operator: false, mayDecide: false, expiresAt, delegation: { onBehalfOf: person.id, via } };
+    return { principal, operator: false, mayDecide: false, issuedAt, expiresAt, delegation: { onBehalfOf: person.id, via } };
   }
-  if (token.kind === 'agent') return { principal: await agentOf(directory, issuer, subject), operator: false, mayDecide: false, expiresAt };
+  if (token.kind === 'agent') return { principal: await agentOf(directory, issuer, subject), operator: false, mayDecide: false, issuedAt, expiresAt };
   const person = await directory.personByAccount(issuer, subject);
   if (person === undefined || !person.active) throw new CountersignError('principal-unknown');
   const principal: Principal = { kind: 'person', id: person.id, name: person.name, issuer, subject };
-  return { principal, person, operator: person.groups.some((group) => operators.includes(group)), mayDecide: token.mayDecide, expiresAt };
+  return { principal, person, operator: person.groups.some((group) => operators.includes(group)), mayDecide: token.mayDecide, issuedAt, expiresAt };
 }
 
 async function agentOf(directory: Directory, issuer: string, subject: string): Promise<Principal> {

@@ -9,6 +9,7 @@ export type VerifiedToken = {
   readonly kind: 'agent' | 'person';
   readonly issuer: string;
   readonly subject: string;
+  readonly issuedAt: number;
   readonly expiresAt: number;
   /** Whether the configuration lets a decision be made with this token. */
   readonly mayDecide: boolean;
@@ -93,6 +94,7 @@ export async function verifyAccessToken(token: string, config: IssuerConfig, key
       ...(actors === undefined ? {} : { actors }),
       issuer: config.issuer,
       subject,
+      issuedAt: payload.iat as number,
       expiresAt: payload.exp as number,
       ...(typeof acr === 'string' ? { acr } : {}),
       claims: payload,

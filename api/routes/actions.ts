@@ -69,7 +69,7 @@ export function actionRoutes(scope: FastifyInstance, { actions, publicUrl, closi
     async (request, reply) => {
       const { caller } = request;
       const key = idempotencyKey(request.headers['idempotency-key']);
-      const { view, repeated } = await actions.submit(caller.principal, request.body, key, caller.delegation);
+      const { view, repeated } = await actions.submit(caller.principal, request.body, key, caller.delegation, caller.issuedAt);
       if (repeated) void reply.header('idempotency-replayed', 'true');
       const waitSeconds = preferredWait(request.headers['prefer']);
       if (waitSeconds !== undefined) void reply.header('preference-applied', `wait=${waitSeconds}`);

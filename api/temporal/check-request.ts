@@ -10,7 +10,14 @@ import type { ActionRequest } from '../../domain/request.js';
 import type { Delegation, SubmitBody } from '../actions.js';
 
 /** Turns what callers ask for into requests that fit their connector, or refuses them. */
-export type RequestChecker = (principal: Principal, body: SubmitBody, idempotencyKey: string, now: Date, delegation?: Delegation) => Promise<ActionRequest>;
+export type RequestChecker = (
+  principal: Principal,
+  body: SubmitBody,
+  idempotencyKey: string,
+  now: Date,
+  delegation?: Delegation,
+  tokenIssuedAt?: number,
+) => Promise<ActionRequest>;
 
 /**
  * Compiles every connector's schema once. The checker throws `action-unknown`, `parameters-invalid`,
@@ -20,7 +27,7 @@ export function createRequestChecker(connectors: readonly ConnectorDefinition[],
   const known = new Map(
     connectors.map((definition) => [definition.name, { definition, ref: connectorRef(definition), validate: connectorAjv().compile(definition.parameters) }]),
   );
-  return async (principal, body, idempotencyKey, now, delegation) => {
+  return async (principal, body, idempotencyKey, now, delegation, tokenIssuedAt) => {
     const connector = known.get(body.action);
     if (connector === undefined) throw new CountersignError('action-unknown');
     const { definition } = connector;
@@ -44,6 +51,7 @@ export function createRequestChecker(connectors: readonly ConnectorDefinition[],
       ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
       ...(delegation === undefined || delegation.via.length === 0 ? {} : { via: delegation.via }),
       requestedAt: now.toISOString(),
+      ...(tokenIssuedAt === undefined ? {} : { tokenIssuedAt: new Date(tokenIssuedAt * 1000).toISOString() }),
       bodyDigest: digestJson(body),
     };
   };

@@ -3,7 +3,8 @@ import type { DirectoryFile } from '../../directory/schema.js';
 import type { Plan } from '../../domain/plan.js';
 import type { ActionRequest } from '../../domain/request.js';
 import type { PolicyFile } from '../bundle.js';
-import { cedarRequest, evaluate, type PolicyFacts } from '../evaluate.js';
+import { cedarRequest, type PolicyFacts } from '../context.js';
+import { evaluate } from '../evaluate.js';
 import { makePlan, type PlanDeps } from '../plan.js';
 import { explainStages, type StageExplanation } from './approvers.js';
 import { explainRules, type RuleExplanation } from './rules.js';
@@ -38,7 +39,6 @@ export async function explainRequest(
   };
   const { plan } = await makePlan({ ...deps, evaluate: heard }, request, now);
   const { policies } = readSource(files, folder);
-  const schema = deps.bundle().preparsed.schema;
   const misfit = facts === undefined ? undefined : misfitOf(deps, request, facts);
   const { requester, action, resource, onBehalfOf } = request;
   return {
@@ -51,7 +51,7 @@ export async function explainRequest(
     asOf: now.toISOString(),
     local: new Intl.DateTimeFormat('en-GB', { timeZone: deps.timeZone, weekday: 'long', hour: '2-digit', minute: '2-digit' }).format(now),
     plan,
-    rules: facts === undefined || misfit !== undefined ? [] : explainRules(policies, schema, request, facts),
+    rules: facts === undefined || misfit !== undefined ? [] : explainRules(policies, deps.bundle(), request, facts),
     stages: await explainStages(deps.directory, people, request, plan),
     ...(misfit === undefined ? {} : { misfit }),
   };
@@ -60,7 +60,7 @@ export async function explainRequest(
 function misfitOf(deps: PlanDeps, request: ActionRequest, facts: PolicyFacts): string | undefined {
   const { preparsed } = deps.bundle();
   const answer = cedar.statefulIsAuthorized({
-    ...cedarRequest(request, facts),
+    ...cedarRequest(deps.bundle(), request, facts),
     preparsedSchemaName: preparsed.schema,
     preparsedPolicySetId: preparsed.policies,
     validateRequest: true,

@@ -1,6 +1,7 @@
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import type { ActionRequest } from '../../domain/request.js';
-import { cedarRequest, type PolicyFacts } from '../evaluate.js';
+import type { PolicyBundle } from '../bundle.js';
+import { cedarRequest, type PolicyFacts } from '../context.js';
 import { attributePath, bare, conjuncts, disjuncts, pathsIn, policyWhen, scopeTexts, textOf, type Expr } from './expression.js';
 import type { SourcePolicy } from './source.js';
 
@@ -25,9 +26,9 @@ const maxValue = 120;
 /** Comments and annotations of a policy, and its effect. */
 const head = /^((?:\s|\/\/.*\n|@\w+(?:\s*\(\s*"(?:[^"\\]|\\.)*"\s*\))?)*)(?:permit|forbid)/;
 
-/** Holds every rule by itself against the request, part by part, with the engine that decides. Requires a schema that is preparsed under this name. */
-export function explainRules(policies: readonly SourcePolicy[], schemaName: string, request: ActionRequest, facts: PolicyFacts): readonly RuleExplanation[] {
-  const question = cedarRequest(request, facts);
+/** Holds every rule by itself against the request, part by part, with the engine that decides. */
+export function explainRules(policies: readonly SourcePolicy[], bundle: PolicyBundle, request: ActionRequest, facts: PolicyFacts): readonly RuleExplanation[] {
+  const question = cedarRequest(bundle, request, facts);
   const parts: Record<string, cedar.Policy> = {};
   for (const [index, { json, text }] of policies.entries()) {
     const free = { ...policyWhen({ Value: true }), conditions: [] };
@@ -39,7 +40,7 @@ export function explainRules(policies: readonly SourcePolicy[], schemaName: stri
     for (const [at, { kind, body }] of json.conditions.entries())
       for (const [piece, expr] of pieces(kind, body).entries()) if (isExact(expr)) parts[`${index}:${at}:${piece}`] = policyWhen(expr);
   }
-  const answers = ask(parts, schemaName, question);
+  const answers = ask(parts, bundle.preparsed.schema, question);
   return policies.map((policy, index) => explain(policy, index, answers, question));
 }
 

@@ -5,7 +5,8 @@ import type { Plan } from '../../domain/plan.js';
 import type { Principal } from '../../domain/principal.js';
 import type { ActionRequest } from '../../domain/request.js';
 import { fallsShort } from '../../domain/stricter.js';
-import { evaluate, type PolicyFacts } from '../evaluate.js';
+import type { PolicyFacts } from '../context.js';
+import { evaluate } from '../evaluate.js';
 import { makePlan, type PlanDeps } from '../plan.js';
 import { pathsIn } from './expression.js';
 import { explainRules } from './rules.js';
@@ -26,6 +27,7 @@ export type RecordedRequest = {
     readonly onBehalfOf?: string;
     readonly via?: readonly Principal[];
     readonly durationMs?: number;
+    readonly tokenIssuedAt?: string;
   };
   readonly plan: Plan;
 };
@@ -75,7 +77,7 @@ export async function replay(deps: PlanDeps, policies: readonly SourcePolicy[], 
 }
 
 function requestOf({ actionId, action, resource, requester, judged, at }: RecordedRequest, definition: ConnectorDefinition): ActionRequest {
-  const { requestedAt = at, onBehalfOf, via, durationMs } = judged ?? {};
+  const { requestedAt = at, onBehalfOf, via, durationMs, tokenIssuedAt } = judged ?? {};
   return {
     id: actionId as ActionRequest['id'],
     action,
@@ -89,6 +91,7 @@ function requestOf({ actionId, action, resource, requester, judged, at }: Record
     ...(via === undefined ? {} : { via }),
     ...(durationMs === undefined ? {} : { durationMs }),
     requestedAt,
+    ...(tokenIssuedAt === undefined ? {} : { tokenIssuedAt }),
     bodyDigest: 'sha256:00',
   };
 }
@@ -111,7 +114,7 @@ function unknownTo(
   });
   const rules = explainRules(
     reading.map(({ policy }) => policy),
-    deps.bundle().preparsed.schema,
+    deps.bundle(),
     request,
     facts,
   );

@@ -4,13 +4,13 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Sqlite } from '../../config/sqlite.js';
 import { createSqliteEvidenceLog } from '../../activities/adapters/evidence/sqlite.js';
-import type { EvidenceEntry } from '../../activities/ports.js';
+import type { EvidenceEntry, EvidenceLog } from '../../activities/ports.js';
 import { CountersignError } from '../../domain/errors.js';
 import { customers, ended, priceList, Scene } from './attacker.js';
 
 /** A log that cannot take entries of these kinds. */
 const without = (...kinds: EvidenceEntry['kind'][]) => ({
-  evidence: (log: ReturnType<typeof createSqliteEvidenceLog>) => ({
+  evidence: (log: EvidenceLog) => ({
     ...log,
     append: async (entry: EvidenceEntry) => {
       if (kinds.includes(entry.kind)) throw new CountersignError('evidence-unavailable');

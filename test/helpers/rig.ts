@@ -130,6 +130,7 @@ export class Rig {
       connectors: definitions,
       channels: new Map((options.channels ?? []).map((channel) => [channel.kind, channel])),
       evidence,
+      history: plainEvidence,
       policyKey: keys.signing.policy,
       trusted: keys.trusted,
       ...(options.proofs === undefined ? {} : { proofs: options.proofs }),

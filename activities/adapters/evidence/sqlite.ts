@@ -4,6 +4,8 @@ import { CountersignError } from '../../../domain/errors.js';
 import type { Json } from '../../../domain/json.js';
 import { approvalsTable, prepareApprovals } from '../approvals-sqlite.js';
 import { openPrivateDatabase } from '../private-database.js';
+import type { RecentHistory } from '../../../policy/plan.js';
+import { openHistory } from './history-sqlite.js';
 import type { EvidenceEntry, EvidenceLog, RecordedApproval, RecordedEntry } from '../../ports.js';
 
 const maxBodyBytes = 262_144;
@@ -19,7 +21,7 @@ type Row = {
 };
 
 /** An evidence log in one SQLite file, durable before it answers. Triggers refuse every change to what was written. */
-export function createSqliteEvidenceLog(file: string): EvidenceLog {
+export function createSqliteEvidenceLog(file: string): EvidenceLog & RecentHistory {
   const database = openPrivateDatabase(file, { timeoutMs: 5_000 });
   database.exec(`
     CREATE TABLE IF NOT EXISTS evidence (
@@ -40,11 +42,13 @@ export function createSqliteEvidenceLog(file: string): EvidenceLog {
   const byAction = database.prepare<[string], Row>('SELECT * FROM evidence WHERE action_id = ? ORDER BY position');
   database.exec(approvalsTable);
   const approvals = prepareApprovals(database);
+  const history = openHistory(database);
   const append = database.transaction((entry: EvidenceEntry, body: string): Row | undefined => {
     const { actionId, key, kind, at } = entry;
     const { changes } = insert.run(actionId, key, kind, at, body, digestText(canonicalJson([actionId, key, kind, at, body])));
     const approval = changes === 1 ? approvalIn(entry) : undefined;
     if (approval !== undefined) approvals.note(approval);
+    if (changes > 0) history.note(entry);
     return byKey.get(actionId, key);
   });
 
@@ -60,6 +64,7 @@ export function createSqliteEvidenceLog(file: string): EvidenceLog {
       }),
     ofAction: (actionId) => attempt(() => byAction.all(actionId).map(toEntry)),
     approvalsBy: (people, since, of) => attempt(() => approvals.since(people, since, of)),
+    recent: (requester, span) => attempt(() => history.recent(requester, span)),
     close: () => attempt(() => void database.close()),
   };
 }
@@ -75,9 +80,9 @@ function toEntry(row: Row): RecordedEntry {
   return { position: row.position, actionId: row.action_id, key: row.key, kind: row.kind, at: row.at, body: JSON.parse(row.body) as Json, digest: row.digest };
 }
 
-async function attempt<T>(work: () => T): Promise<T> {
+async function attempt<T>(work: () => T | Promise<T>): Promise<T> {
   try {
-    return await Promise.resolve(work());
+    return await work();
   } catch (error) {
     if (error instanceof CountersignError) throw error;
     throw new CountersignError('evidence-unavailable', 'The evidence log could not be written or read.', { cause: error });

@@ -5,6 +5,7 @@ import { postgresExport } from '../../../domain/connectors/index.js';
 import { displayFields, fieldRows, policyParameters } from '../../../domain/display.js';
 import type { JsonObject } from '../../../domain/json.js';
 import { assessRisk } from '../../../domain/risk.js';
+import { defaultRules } from '../../../domain/risk/rules.js';
 import { definition, makeRequest } from './grant-fixture.js';
 
 const schema = {
@@ -77,8 +78,24 @@ describe('what people see', () => {
     expect(policyParameters(definition, { columns: ['id'], values: ['secret'], unknown: 1 })).toEqual({ columns: ['id'] }));
 });
 
+describe('what policy masks', () => {
+  const parameters = { columns: ['id', 'name'], limit: 5, filter: [{ column: 'city', op: '=', value: 'x' }] };
+  const shown = (mask: readonly string[]) =>
+    displayFields(postgresExport, parameters, mask)
+      .filter((field) => !field.masked)
+      .map((field) => field.path);
+  it('is hidden whatever the connector shows, with all that is in it and in every place of a list', () => {
+    expect(shown([])).toEqual(['columns', 'limit', 'filter[0].column', 'filter[0].op']);
+    expect(shown(['columns', 'filter.column'])).toEqual(['limit', 'filter[0].op']);
+    expect(shown(['filter', 'col', 'lim'])).toEqual(['columns', 'limit']);
+    expect(displayFields(postgresExport, parameters, ['columns'])[0]).toMatchObject({ path: 'columns', value: 'list of 2', masked: true });
+  });
+});
+
 describe('risk', () => {
-  const names = (change: Parameters<typeof makeRequest>[0]) => assessRisk(makeRequest(change), { hour: 10, weekday: 2 }).signals.map((signal) => signal.name);
+  const resource = { classification: 'internal', environment: 'development', production: false, personal: false, known: true };
+  const at = (hour: number, weekday: number) => ({ local: { hour, minute: 0, weekday, date: '2026-03-03' }, resource, rules: defaultRules });
+  const names = (change: Parameters<typeof makeRequest>[0]) => assessRisk({ request: makeRequest(change), ...at(10, 2) }).signals.map((signal) => signal.name);
   it.each(['\u200b', '\u202e', '\u{E0041}', '\u3164', '\ufe01', '\u{E0101}'])(
     'notices the hidden character %j in reason, resource and parameters',
     (character) => {
@@ -89,5 +106,5 @@ describe('risk', () => {
   );
   it('says nothing of plain text and emoji', () => expect(names({ reason: 'Export for Zoë ❤️ in München' })).toEqual([]));
   it('is never above 100', () =>
-    expect(assessRisk(makeRequest({ reason: 'x\u200b', onBehalfOf: 'alice' }), { hour: 3, weekday: 7 }).score).toBeLessThanOrEqual(100));
+    expect(assessRisk({ request: makeRequest({ reason: 'x\u200b', onBehalfOf: 'alice' }), ...at(3, 7) }).score).toBeLessThanOrEqual(100));
 });

@@ -114,7 +114,7 @@ export function executorOf(
 export const sealed = (request: ActionRequest): Promise<string> => sealRequest(request, keys.signing.decision);
 
 /** The grant of a plan that allows it, as the worker would sign it. */
-export async function grantOf(request: ActionRequest): Promise<Grant> {
+export async function grantOf(request: ActionRequest, change: Partial<Plan> = {}): Promise<Grant> {
   const plan: Plan = {
     actionId: request.id,
     requestDigest: requestDigest(request),
@@ -126,6 +126,7 @@ export async function grantOf(request: ActionRequest): Promise<Grant> {
     policyDigest: `sha256:${'0'.repeat(64)}`,
     evaluatedAt: '2026-04-01T00:00:01.000Z',
     expiresAt: '2026-04-02T00:00:00.000Z',
+    ...change,
   };
   const seconds = Math.floor(now.getTime() / 1000);
   return {

@@ -85,8 +85,10 @@ describe('countersign policy explain', () => {
   });
 
   it('lists the signals of risk', async () => {
-    expect(await explain({ reason: 'x' })).toMatch(/Risk: 20\n {2}reason-thin +\+20 +The stated reason/);
-    expect(await explain()).toContain('Risk: 0, no signal');
+    const parameters = { columns: ['id'], limit: 5 };
+    expect(await explain({ parameters, reason: 'x' })).toMatch(/Risk: 30\n {2}reason-thin +\+20 +The stated reason.*\n {2}production +\+10 /);
+    expect(await explain({ parameters })).toMatch(/Risk: 10\n {2}production/);
+    expect(await explain({ parameters: { columns: ['id'] } })).toMatch(/whole-personal-data +\+45 /);
   });
 
   it('judges for the moment it is given', async () => {
