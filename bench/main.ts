@@ -171,6 +171,8 @@ async function bundle(source: string, target: string): Promise<void> {
   const silent = () => undefined;
   const { code } = await bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL(source, import.meta.url)),
+    // Both sides: what it saves is not ours to claim.
+    preloadModules: [fileURLToPath(new URL('../workflows/sandbox.ts', import.meta.url))],
     failureConverterPath,
     logger: { log: silent, trace: silent, debug: silent, info: silent, warn: silent, error: (message) => process.stderr.write(`${message}\n`) },
   });

@@ -8,6 +8,7 @@ import { failureConverterPath } from '../codec/data-converter.js';
 const entry = fileURLToPath(new URL('../workflows/index.js', import.meta.url));
 const { code } = await bundleWorkflowCode({
   workflowsPath: entry,
+  preloadModules: [fileURLToPath(new URL('../workflows/sandbox.js', import.meta.url))],
   failureConverterPath,
   logger: { log: () => undefined, trace: () => undefined, debug: () => undefined, info: () => undefined, warn: () => undefined, error: console.error },
 });

@@ -50,6 +50,7 @@ let bundled: Promise<WorkflowBundle> | undefined;
 export function workflowBundle(): Promise<WorkflowBundle> {
   bundled ??= bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('../../workflows/index.ts', import.meta.url)),
+    preloadModules: [fileURLToPath(new URL('../../workflows/sandbox.ts', import.meta.url))],
     failureConverterPath,
     logger: { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error: console.error },
   });

@@ -43,6 +43,15 @@ describe('the life of an action', () => {
     expect(unmatched).toMatchObject({ status: 'denied', denial: { code: 'policy-no-match' } });
   });
 
+  it('keeps short what the SDK records of each promise, which costs more than all else in workflow code', async () => {
+    const pending = await rig.submit(rig.request(customers));
+    const stacks = await rig.handle(pending.id).query<string>('__stack_trace');
+    const frames = stacks.split('\n\n').map((stack) => stack.split('\n').filter((line) => line.trim().startsWith('at ')).length);
+    expect(Math.max(...frames)).toBeGreaterThan(0);
+    expect(Math.max(...frames)).toBeLessThanOrEqual(4);
+    await rig.cancel(pending.id);
+  });
+
   it('takes at most 35 events and 40 KB for an approved action with a card', async () => {
     const pending = await rig.submit(rig.request(customers));
     await eventually(async () => (await rig.view(pending.id)).channels.some((channel) => channel.state === 'sent'));
