@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { CountersignError } from '../domain/errors.js';
 import { devCommand } from './dev.js';
+import { directoryCommand } from './directory.js';
 import { grantCommand } from './grant.js';
 import { keysCommand } from './keys.js';
 import { policyCommand } from './policy.js';
@@ -15,6 +16,7 @@ program.addCommand(policyCommand());
 program.addCommand(keysCommand());
 program.addCommand(grantCommand());
 program.addCommand(verifyCommand());
+program.addCommand(directoryCommand());
 
 try {
   await program.parseAsync();

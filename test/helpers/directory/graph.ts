@@ -114,8 +114,9 @@ export async function startGraph(of: Organisation = organisation(graphIds), page
     );
   }
 
-  const server = await jsonServer((asked) => injected.take() ?? (asked.path.startsWith('/v1.0/') ? graph(asked) : token(asked)));
-  return {
+  const faults: { failFor: ((asked: Asked) => Told | undefined) | undefined } = { failFor: undefined };
+  const server = await jsonServer((asked) => faults.failFor?.(asked) ?? injected.take() ?? (asked.path.startsWith('/v1.0/') ? graph(asked) : token(asked)));
+  return Object.assign(faults, {
     ...server,
     of,
     injected,
@@ -125,5 +126,5 @@ export async function startGraph(of: Organisation = organisation(graphIds), page
     section: { tenant: graphTenant, clientId: graphClient, secretEnv: 'DIRECTORY_SECRET', authority: server.url, graphUrl: `${server.url}/v1.0` },
     secret: graphSecret,
     issuer: `${server.url}/${graphTenant}/v2.0`,
-  };
+  });
 }
