@@ -19,6 +19,7 @@ import { passkeysOf } from './passkeys/open.js';
 import { createSessions, inboxPlugin, type Sessions } from './inbox/plugin.js';
 import { limitsOf } from './plugins/limits.js';
 import { teamsPlugin } from './teams/plugin.js';
+import { explainTemporal } from '../config/temporal-trouble.js';
 import { callTemporal, deadlinesMs, openTemporal } from './temporal/access.js';
 import { createTemporalActions } from './temporal-actions.js';
 import { version } from './version.js';
@@ -33,6 +34,10 @@ async function main(log: Logger): Promise<void> {
   const development = config.environment === 'development';
   const directory = openDirectory(config, log);
   const access = openTemporal(config);
+  // The api starts without Temporal and says so on /readyz; what to change stands in its log once.
+  access.connection
+    .ensureConnected()
+    .catch(async (error: unknown) => log.warn({ code: 'temporal-unavailable' }, (await explainTemporal(config, error)).detail));
   const actions = createTemporalActions({
     access,
     connectors,

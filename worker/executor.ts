@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import { createConnectors } from '../activities/adapters/connectors/index.js';
 import { openGrants } from '../activities/adapters/grant-store.js';
 import { openProofs } from '../activities/adapters/proofs/index.js';
@@ -9,10 +9,10 @@ import { loadConnectors } from '../config/connectors.js';
 import { providerKeysFile } from '../config/grants.js';
 import { openKeys } from '../config/keys.js';
 import { loadConfig } from '../config/load.js';
-import { temporalConnection } from '../config/temporal.js';
 import { openDirectory } from '../directory/open.js';
 import { taskQueues } from '../workflows/contract.js';
 import { openPolicy } from './policy.js';
+import { connectTemporal } from './connect.js';
 import { createLog, runProcess, shutdownSignal } from './log.js';
 
 const log = createLog('executor');
@@ -54,7 +54,7 @@ await runProcess(log, async () => {
     proofs: proofs.verify,
     newId: randomUUID,
   });
-  const connection = await NativeConnection.connect(temporalConnection(config));
+  const connection = await connectTemporal(config);
   const worker = await Worker.create({
     connection,
     namespace: config.temporal.namespace,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from '@temporalio/client';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { Worker } from '@temporalio/worker';
 import { createActivities } from '../activities/index.js';
 import { createChannels } from '../activities/adapters/channels/index.js';
 import { createSqliteEvidenceLog } from '../activities/adapters/evidence/sqlite.js';
@@ -9,11 +9,11 @@ import { loadDataConverter } from '../codec/data-converter.js';
 import { loadConnectors } from '../config/connectors.js';
 import { openKeys } from '../config/keys.js';
 import { loadConfig } from '../config/load.js';
-import { temporalConnection } from '../config/temporal.js';
 import { openDirectory } from '../directory/open.js';
 import { loadPolicies } from '../policy/bundle.js';
 import { taskQueues } from '../workflows/contract.js';
 import { deploymentOptions, promote, replayOpenActions, workflowBundle } from './deployment.js';
+import { connectTemporal } from './connect.js';
 import { createLog, runProcess, shutdownSignal } from './log.js';
 
 const log = createLog('worker');
@@ -43,7 +43,7 @@ await runProcess(log, async () => {
     newId: randomUUID,
   });
   const dataConverter = loadDataConverter(config, 'mark');
-  const connection = await NativeConnection.connect(temporalConnection(config));
+  const connection = await connectTemporal(config);
   const client = new Client({ connection, namespace: config.temporal.namespace, dataConverter });
   const workflows = workflowBundle();
   await replayOpenActions(client, config.temporal.namespace, workflows, dataConverter, log);

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ExecutionOutcome } from '../../../domain/connector.js';
 import { verifyReceipt, withReceipt } from '../../../domain/receipt.js';
-import { sign } from '../../../domain/signing.js';
+import { sign, verify } from '../../../domain/signing.js';
 import { makeKeys } from '../../helpers/keys.js';
 
 const keys = await makeKeys();
@@ -15,6 +15,24 @@ const vouch = (outcome: ExecutionOutcome = done, change = {}) => withReceipt(out
 describe('a receipt', () => {
   it('vouches for the outcome that it came with', async () =>
     expect(await verifyReceipt(await vouch(), action, keys.trusted)).toEqual({ state: 'verified', source: 'executor' }));
+  it('tells when the end came, holds for ten years, and names the result of a success alone', async () => {
+    const read = async (outcome: ExecutionOutcome) => {
+      const signed = await verify('receipt', (await vouch(outcome)).receipt, keys.trusted);
+      if (typeof signed === 'string') throw new Error(signed);
+      return signed;
+    };
+    const endSeconds = Date.parse(at) / 1000;
+    const { issuedAt, expiresAt, content } = await read(done);
+    expect([issuedAt, expiresAt]).toEqual([endSeconds, endSeconds + 10 * 366 * 86_400]);
+    expect(content).toMatchObject({ resultDigest: digest, startedAt: at, finishedAt: at, status: 'succeeded' });
+    const { resultDigest: _none, ...bare } = done;
+    expect((await read(bare)).content).not.toHaveProperty('resultDigest');
+    expect((await read({ status: 'failed', code: 'target-refused', detail: '', finishedAt: at })).content).not.toHaveProperty('resultDigest');
+  });
+  it('is of no action whose digest is not known', async () =>
+    expect(await verifyReceipt(await vouch(done, { actionDigest: undefined }), { ...action, actionDigest: undefined }, keys.trusted)).toMatchObject({
+      code: 'receipt-invalid',
+    }));
   it('is missing on a success without one', async () =>
     expect(await verifyReceipt(done, action, keys.trusted)).toMatchObject({ state: 'missing', code: 'receipt-missing' }));
   it('is not asked for where no effect is claimed', async () => {
