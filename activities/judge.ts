@@ -52,7 +52,7 @@ export function judge(deps: WorkerDeps): WorkerActivities['judge'] {
         (plan === undefined ? noPlan : await refuse(deps, input, plan, decision, proven));
       const approves = refusal === undefined && decision.verdict === 'approve';
       const circle = approves ? await circleOf(deps, input, plan?.stages[input.stage], decision) : {};
-      if (approves && circle.refusal === undefined && input.completes && plan !== undefined) {
+      if (approves && circle.refusal === undefined && plan !== undefined && (input.completes || isOutdated(deps, plan))) {
         again = await planAgain(deps, { ...input, plan });
         refusal = unanswered(again);
       }
@@ -90,8 +90,14 @@ export function judge(deps: WorkerDeps): WorkerActivities['judge'] {
     const judged = { ...(entry.body as unknown as { readonly record: DecisionRecord }).record, round: input.round };
     if (!judged.accepted || judged.decision?.verdict !== 'approve' || plan === undefined || again === undefined) return { record: judged };
     const verdict = await reevaluate(deps, { ...input, plan }, again);
-    return { record: judged, again: verdict.verdict === 'proceed' ? await release(deps, input, plan) : verdict };
+    if (verdict.verdict !== 'proceed') return { record: judged, again: verdict };
+    return input.completes ? { record: judged, again: await release(deps, input, plan) } : { record: judged };
   };
+}
+
+// What people were shown was made by a policy that is in force no more: nobody shall go on approving what will not count.
+function isOutdated(deps: WorkerDeps, plan: Plan): boolean {
+  return deps.bundle().digest !== plan.policyDigest;
 }
 
 const noPlan: Refusal = { code: 'decision-invalid', detail: 'The plan it was made under could not be verified.' };

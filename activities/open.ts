@@ -7,6 +7,7 @@ import { isBeforeRequest, verifyRequest } from '../domain/grant.js';
 import { planDigest, recheck, type Plan } from '../domain/plan.js';
 import { actionDigest, requestDigest, type ActionRequest } from '../domain/request.js';
 import { traceOf } from '../domain/risk/history.js';
+import { whyReplanned } from '../domain/replanned.js';
 import { sign } from '../domain/signing.js';
 import { makePlan, type PlanDeps } from '../policy/plan.js';
 import { findApprovers } from './find-approvers.js';
@@ -132,7 +133,7 @@ export async function reevaluate(deps: WorkerDeps, { request, plan, round, nowMs
     key: `replanned:${round + 1}`,
     kind: 'replanned',
     at: new Date(nowMs).toISOString(),
-    body: { verdict: verdict.kind, opened },
+    body: { verdict: verdict.kind, opened, ...(verdict.kind === 'replan' ? { reason: whyReplanned(plan, verdict.plan) } : {}) },
   });
   return entry.body as unknown as Reevaluation;
 }

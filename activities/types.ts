@@ -61,14 +61,21 @@ export type JudgeInput = {
 };
 
 /** What policy says when it is asked again. The stricter of the two plans counts. */
-export type Reevaluation = { readonly verdict: 'proceed' } | { readonly verdict: 'deny' | 'replan'; readonly opened: OpenedPlan };
+export type Reevaluation =
+  | { readonly verdict: 'proceed' }
+  | {
+      readonly verdict: 'deny' | 'replan';
+      readonly opened: OpenedPlan;
+      /** For people: why, and what is asked for now. Absent in what was recorded before it was told. */
+      readonly reason?: string;
+    };
 
 /** Approvals that may be executed, or why they may not although all were given: evidence holds what the workflow does not know. */
 export type ReleaseResult =
   | { readonly verdict: 'released'; readonly release: string }
   | { readonly verdict: 'withheld'; readonly status: 'rejected' | 'cancelled' | 'error'; readonly refusal: Refusal };
 
-/** How a decision fared, and, if it was the last that was asked for, what comes now. */
+/** How a decision fared, and, if it was the last that was asked for or policy was changed since, what comes now. */
 export type Judgement = { readonly record: DecisionRecord; readonly again?: Exclude<Reevaluation, { readonly verdict: 'proceed' }> | ReleaseResult };
 
 export type CancelResult = { readonly accepted: true; readonly cancellation: Cancellation } | { readonly accepted: false; readonly refusal: Refusal };

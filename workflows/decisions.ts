@@ -146,6 +146,8 @@ export class Decisions {
   /** Moves on if the present stage has its quorum: to the next stage, to execution, or back to asking. */
   private async advance(again: Judgement['again']): Promise<void> {
     const { state } = this;
+    // Whether or not it was the last one: under a policy that was changed since, none counts any more.
+    if (again !== undefined && 'opened' in again) return this.reconsider(again);
     const stage = state.stage;
     const approvals = state.approvalsInForce.filter((approval) => approval.stage === state.stageIndex).length;
     if (stage === undefined || approvals < stage.quorum) {
@@ -170,18 +172,23 @@ export class Decisions {
         if (again.status === 'error') state.denial = again.refusal;
         state.tell(Date.now(), again.status, again.refusal.detail);
         return;
-      case 'deny':
-        state.status = 'denied';
-        state.denial = again.opened.plan.denial ?? { code: 'denied-by-policy', detail: 'Policy denies this action now.' };
-        return;
-      case 'replan':
-        state.replan(again.opened);
-        state.tell(Date.now(), 'replanned', 'Policy asks for other consent now than when this was shown; earlier approvals do not count.');
-        await this.startStage(0);
-        return;
       default:
         assertNever(again);
     }
+  }
+
+  /** Ends what policy denies now, and begins anew where it asks for other consent. */
+  private async reconsider(again: Extract<NonNullable<Judgement['again']>, { readonly opened: unknown }>): Promise<void> {
+    const { state } = this;
+    if (again.verdict === 'deny') {
+      state.status = 'denied';
+      state.denial = again.opened.plan.denial ?? { code: 'denied-by-policy', detail: 'Policy denies this action now.' };
+      return;
+    }
+    state.replan(again.opened);
+    const why = again.reason === undefined ? '' : ` ${again.reason}`;
+    state.tell(Date.now(), 'replanned', `Policy asks for other consent now than when this was shown; earlier approvals do not count.${why}`);
+    await this.startStage(0);
   }
 
   private async startStage(index: number): Promise<void> {

@@ -94,6 +94,27 @@ describe('execution', () => {
     expect(connector.ran.length).toBe(1);
   });
 
+  it('asks again at the first decision on a card that an older policy made, with the reason, although more would have been asked for', async () => {
+    const connector = new RecordingConnector();
+    const { rig, view } = await start(connector, { policies: policiesWith(two) });
+    rig.bundle.current = loadPolicies(policiesWith(two.replace('quorum: 2', 'quorum: 2, assurance: chat, remind_after: [10m]')));
+    const reply = await rig.decide(view, { by: 'alice' });
+    expect(reply.view).toMatchObject({ status: 'pending', round: 2, stage: { quorum: 2, approvals: [] } });
+    expect(reply.view.story.find(({ kind }) => kind === 'replanned')?.text).toMatch(/Policy was changed since\. Asked for now: 2 of "/);
+    for (const by of ['alice', 'bob']) await rig.decide(reply.view, { by });
+    expect((await rig.handle(view.id).result()).status).toBe('executed');
+    expect(connector.ran.length).toBe(1);
+  });
+
+  it('denies at the first of several decisions what a new policy forbids', async () => {
+    const connector = new RecordingConnector();
+    const { rig, view } = await start(connector, { policies: policiesWith(two) });
+    rig.bundle.current = loadPolicies(policiesWith(two, '@id("frozen")\nforbid (principal, action, resource);'));
+    expect((await rig.decide(view, { by: 'alice' })).view).toMatchObject({ status: 'denied', denial: { code: 'denied-by-policy' } });
+    expect((await rig.handle(view.id).result()).status).toBe('denied');
+    expect(connector.ran.length).toBe(0);
+  });
+
   it('denies when policy forbids it by the time it would run', async () => {
     const connector = new RecordingConnector();
     const { rig, view } = await start(connector);
