@@ -10,10 +10,10 @@ import { loadConnectors } from '../config/connectors.js';
 import { openKeys } from '../config/keys.js';
 import { loadConfig } from '../config/load.js';
 import { openDirectory } from '../directory/open.js';
-import { loadPolicies } from '../policy/bundle.js';
 import { taskQueues } from '../workflows/contract.js';
 import { deploymentOptions, promote, replayOpenActions, workflowBundle } from './deployment.js';
 import { connectTemporal } from './connect.js';
+import { openPolicyFolder } from './policy.js';
 import { createLog, runProcess, shutdownSignal } from './log.js';
 
 const log = createLog('worker');
@@ -23,13 +23,13 @@ process.umask(0o077);
 await runProcess(log, async () => {
   const config = loadConfig();
   const keys = await openKeys(config, 'policy', (trouble) => log.error(trouble, 'a key file cannot be used; what was in force stays in force'));
-  const bundle = loadPolicies(config.resolve(config.policy.directory));
+  const policy = openPolicyFolder(config, log);
   const evidence = createSqliteEvidenceLog(config.resolve(config.evidence.file));
   const directory = openDirectory(config, log);
   // What it finds is an early answer for the person; the executor looks for itself.
   const proofs = openProofs(config, directory, { onFailure: (issuer, error) => log.warn({ issuer, err: error }, "the provider's keys cannot be read now") });
   const activities = createActivities({
-    bundle: () => bundle,
+    bundle: policy.bundle,
     directory,
     connectors: new Map(loadConnectors(config).map((definition) => [definition.name, definition])),
     channels: createChannels(config, (skipped) => log.warn({ ...skipped, channel: 'teams' }, 'a card could not be sent to this person')),
@@ -61,10 +61,11 @@ await runProcess(log, async () => {
   const stop = shutdownSignal();
   const running = worker.run();
   await promote(client, config.temporal.namespace, workflows.buildId, log);
-  log.info({ ready: true, policies: bundle.policies.size, policyDigest: bundle.digest }, 'worker is ready');
+  log.info({ ready: true, policyDigest: policy.bundle().digest }, 'worker is ready');
   await Promise.race([stop, running]);
   if (worker.getState() === 'RUNNING') worker.shutdown();
   await running;
+  policy.close();
   proofs.close();
   keys.close();
   await evidence.close();
