@@ -3,6 +3,7 @@ import { digestText, type Digest } from '../../../domain/digest.js';
 import { CountersignError } from '../../../domain/errors.js';
 import type { Json } from '../../../domain/json.js';
 import { approvalsTable, prepareApprovals } from '../approvals-sqlite.js';
+import { CommitTogether } from '../commit-together.js';
 import { openPrivateDatabase } from '../private-database.js';
 import type { RecentHistory } from '../../../policy/plan.js';
 import { openHistory } from './history-sqlite.js';
@@ -43,7 +44,7 @@ export function createSqliteEvidenceLog(file: string): EvidenceLog & RecentHisto
   database.exec(approvalsTable);
   const approvals = prepareApprovals(database);
   const history = openHistory(database);
-  const append = database.transaction((entry: EvidenceEntry, body: string): Row | undefined => {
+  const together = new CommitTogether(database, ({ entry, body }: { readonly entry: EvidenceEntry; readonly body: string }): Row | undefined => {
     const { actionId, key, kind, at } = entry;
     const { changes } = insert.run(actionId, key, kind, at, body, digestText(canonicalJson([actionId, key, kind, at, body])));
     const approval = changes === 1 ? approvalIn(entry) : undefined;
@@ -54,18 +55,22 @@ export function createSqliteEvidenceLog(file: string): EvidenceLog & RecentHisto
 
   return {
     append: (entry) =>
-      attempt(() => {
+      attempt(async () => {
         const body = canonicalJson(entry.body);
         if (Buffer.byteLength(body) > maxBodyBytes)
           throw new CountersignError('evidence-unavailable', `An evidence entry is larger than ${maxBodyBytes} bytes.`);
-        const row = append.immediate(entry, body);
+        const row = await together.run({ entry, body });
         if (row === undefined) throw new CountersignError('evidence-unavailable', 'An evidence entry could not be read back.');
         return toEntry(row);
       }),
     ofAction: (actionId) => attempt(() => byAction.all(actionId).map(toEntry)),
     approvalsBy: (people, since, of) => attempt(() => approvals.since(people, since, of)),
     recent: (requester, span) => attempt(() => history.recent(requester, span)),
-    close: () => attempt(() => void database.close()),
+    close: () =>
+      attempt(() => {
+        together.flush();
+        database.close();
+      }),
   };
 }
 
