@@ -19,6 +19,7 @@ export type AssertionChange = {
 
 const userPresent = 0x01;
 const userVerified = 0x04;
+const attested = 0x40;
 const text = (value: ArrayBuffer | Uint8Array): string => Buffer.from(value as Uint8Array).toString('base64url');
 const bytes = (value: string | undefined): Uint8Array => new Uint8Array(Buffer.from(value ?? '', 'base64url'));
 const sha256 = (value: Uint8Array | string): Buffer => createHash('sha256').update(value).digest();
@@ -68,6 +69,32 @@ export class Authenticator {
     const authenticatorData = Buffer.concat([sha256(change.rpId ?? party.id), Buffer.from([change.flags ?? userPresent | userVerified]), counter]);
     const signature = await this.sign(new Uint8Array(Buffer.concat([authenticatorData, sha256(clientDataJSON)])));
     return { credentialId: this.credentialId, clientDataJSON: text(clientDataJSON), authenticatorData: text(authenticatorData), signature: text(signature) };
+  }
+
+  /** What a browser on our page gets when it makes this credential. The challenge is one of the server's own. */
+  register(challenge: string, change: Omit<AssertionChange, 'challenge'> = {}): Readonly<Record<'credential' | 'client_data' | 'attestation', string>> {
+    const client = { type: 'webauthn.create', challenge, origin: change.origin ?? party.origin, crossOrigin: false, ...change.client };
+    const id = Buffer.from(this.credentialId, 'base64url');
+    const flags = Buffer.from([(change.flags ?? userPresent | userVerified) | attested]);
+    const authData = Buffer.concat([
+      sha256(change.rpId ?? party.id),
+      flags,
+      Buffer.alloc(4),
+      Buffer.alloc(16),
+      Buffer.from([id.length >> 8, id.length & 0xff]),
+      id,
+      Buffer.from(this.publicKey, 'base64url'),
+    ]);
+    const attestation = new Map<string, unknown>([
+      ['fmt', 'none'],
+      ['attStmt', new Map()],
+      ['authData', new Uint8Array(authData)],
+    ]);
+    return {
+      credential: this.credentialId,
+      client_data: text(Buffer.from(JSON.stringify(client))),
+      attestation: text(isoCBOR.encode(attestation as never)),
+    };
   }
 
   /** The `nonce` with which a person takes this credential as theirs. */

@@ -36,6 +36,7 @@ button:disabled { opacity: 0.55; cursor: default; }
 .decide label { font-weight: 600; }
 .decide label .muted { font-weight: 400; font-size: 0.8125rem; margin-left: 0.25rem; }
 .buttons { display: grid; grid-template-columns: 1fr 1fr; gap: 0.625rem; margin-top: 0.375rem; }
+.buttons.long { grid-template-columns: 1fr; }
 .buttons button { min-height: 2.75rem; }
 .approve { background: var(--approve); color: var(--card); }
 .approve:hover { background: var(--approve-hover); }

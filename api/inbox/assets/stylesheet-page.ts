@@ -132,7 +132,7 @@ dd { min-width: 0; }
   .by .size { flex-basis: 100%; }
   .pills { justify-content: flex-start; }
   .state { flex-direction: row; flex-wrap: wrap; align-items: center; gap: 0.25rem 0.75rem; text-align: left; margin-top: 0.25rem; }
-  .tabs ul { gap: 1.25rem; }
+  .tabs ul { gap: 0.875rem; font-size: 0.875rem; }
   .card, .panel, .words { padding: 1rem; }
   .card dl > div { grid-template-columns: minmax(0, 1fr); }
   .card dt { font-size: 0.8125rem; }

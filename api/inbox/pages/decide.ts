@@ -104,7 +104,7 @@ function form(frame: Frame, view: ActionView, comment: string): string {
     <input type="hidden" name="digest" value="${view.digest}" />
     <label for="comment">Comment <span class="muted">optional, kept as evidence</span></label>
     <textarea id="comment" name="comment" rows="3" maxlength="${maxComment}" dir="auto">${comment}</textarea>
-    <div class="buttons">
+    <div class="buttons !${assurance === 'chat' ? '' : 'long'}">
       !${words.button === undefined ? '' : html`<button class="approve" type="submit" name="verdict" value="approve">${words.button}</button>`}
       <button class="reject" type="submit" name="verdict" value="reject">Reject</button>
     </div>

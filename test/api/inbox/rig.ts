@@ -3,7 +3,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fastify } from 'fastify';
+import type { InboxPasskeys } from '../../../api/inbox/passkey-routes.js';
 import { inboxPlugin } from '../../../api/inbox/plugin.js';
+import { openPasskeyStore } from '../../../api/passkeys/store.js';
 import type { LoadedConfig } from '../../../config/load.js';
 import { startIdp, type RunningIdp } from '../../../dev/idp-server.js';
 import { createFileDirectory } from '../../../directory/file.js';
@@ -31,11 +33,15 @@ export type Rig = {
   readonly actions: FakeActions;
   readonly directoryFile: string;
   readonly clock: { offsetMs: number };
+  readonly passkeys: InboxPasskeys;
   readonly setPeople: (text: string) => Promise<void>;
   close(): Promise<void>;
 };
 
-export async function startRig(views: readonly ActionView[], options: { readonly clock?: () => Date; readonly requestsPerMinute?: number } = {}): Promise<Rig> {
+export async function startRig(
+  views: readonly ActionView[],
+  options: { readonly clock?: () => Date; readonly requestsPerMinute?: number; readonly passkeys?: boolean } = {},
+): Promise<Rig> {
   const folder = await mkdtemp(path.join(tmpdir(), 'countersign-inbox-'));
   const directoryFile = path.join(folder, 'directory.yaml');
   await writeFile(directoryFile, people);
@@ -48,6 +54,8 @@ export async function startRig(views: readonly ActionView[], options: { readonly
   const port = (probe.server.address() as AddressInfo).port;
   await probe.close();
   const url = `http://127.0.0.1:${port}`;
+  // No browser would make a passkey for an address of numbers; the authenticator of the tests is told this name.
+  const passkeys = { store: openPasskeyStore(path.join(folder, 'passkeys.sqlite')), party: { id: 'localhost', origin: url } };
   const idp: RunningIdp = await startIdp(idpConfig(folder, url), { onError: () => undefined });
   const directory = createFileDirectory(directoryFile, idp.issuer);
   // A browser may keep a connection that it never uses; it must not hold up the end of a test.
@@ -60,6 +68,7 @@ export async function startRig(views: readonly ActionView[], options: { readonly
       publicUrl: url,
       sessionSecret: 'a session secret of the tests, long enough',
       login: { issuer: idp.issuer, clientId: 'countersign-inbox', stepUp: { mfaAcr: ['mfa'], maxAgeSeconds: 300 } },
+      ...(options.passkeys === true ? { passkeys } : {}),
       operators: ['g-operators'],
       environment: 'development',
       now,
@@ -74,10 +83,12 @@ export async function startRig(views: readonly ActionView[], options: { readonly
     actions,
     directoryFile,
     clock,
+    passkeys,
     setPeople: (text) => writeFile(directoryFile, text),
     close: async () => {
       await app.close();
       await idp.close();
+      passkeys.store.close();
       await rm(folder, { recursive: true, force: true });
     },
   };
