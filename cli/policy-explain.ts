@@ -108,7 +108,7 @@ function renderStage(stage: StageExplanation, index: number): readonly string[] 
   const rows = (label: string, standings: readonly Standing[]) =>
     standings.map(({ id, name: called, why }, at) => [`  ${at === 0 ? label : ''}`, id, called, why]);
   return [
-    `Stage ${index + 1}: ${name} (route ${route}): ${quorum} of these, assurance ${assurance}, within ${spanText(expiresInMs)}`,
+    `Stage ${index + 1}: ${name} (route ${route}): ${quorum} of these, assurance ${assurance}${assurance === 'chat' ? ' (the word of the api alone)' : ''}, within ${spanText(expiresInMs)}`,
     ...columns([...rows('can', can), ...rows('cannot', others)]),
     ...(rest > 0 ? [`          ${rest} others are in none of its groups`] : []),
   ];

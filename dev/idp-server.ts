@@ -29,14 +29,15 @@ export async function startIdp(config: LoadedConfig, options: { readonly host?: 
   const port = await listen(server, config.dev.idpPort);
   const { issuer, clientId, clientSecretEnv } = config.identity.login;
   const own = `http://127.0.0.1:${port}`;
-  if (config.dev.idpPort !== 0 && issuer !== own) {
+  // With a sign-in elsewhere, agents may still bring tokens of this provider.
+  if (config.dev.idpPort !== 0 && issuer !== own && !config.identity.issuers.some((one) => one.issuer === own)) {
     server.close();
     throw new CountersignError(
       'config-invalid',
-      `identity.login.issuer is ${issuer}, but the development provider is ${own}; make them equal or do without it.`,
+      `identity.login.issuer is ${issuer}, but the development provider is ${own}, which no issuer names either; make them equal or do without it.`,
     );
   }
-  const audience = config.identity.issuers.find((one) => one.issuer === issuer)?.audience ?? 'countersign';
+  const audience = config.identity.issuers.find((one) => one.issuer === own)?.audience ?? 'countersign';
   const idp = createIdp({
     issuer: own,
     keys,

@@ -19,6 +19,8 @@ export const Status = Type.Enum([...actionStatuses] as [(typeof actionStatuses)[
 /** One sentence of the story; `seq` is also the event id of the event stream. */
 export const StoryEvent = object({ seq: Type.Integer(), at: Time, kind: Type.String(), text: Type.String(), person: Type.Optional(Person) });
 
+const chatWords = 'What stands behind a decision; chat rests on the api alone, the others on a proof that the executor checks';
+
 const Decision = object({
   decision_id: Type.String(),
   at: Time,
@@ -26,7 +28,7 @@ const Decision = object({
   verdict: Type.Optional(Type.Enum(['approve', 'reject'])),
   person: Type.Optional(Person),
   channel: Type.Optional(Type.Enum([...decisionChannels] as ['api', ...(typeof decisionChannels)[number][]])),
-  assurance: Type.Optional(Type.Enum([...assurances] as ['chat', ...(typeof assurances)[number][]])),
+  assurance: Type.Optional(Type.Enum([...assurances] as ['chat', ...(typeof assurances)[number][]], { description: chatWords })),
   comment: Type.Optional(Type.String()),
   stage: Type.Optional(Type.Integer()),
   round: Type.Integer(),
@@ -53,7 +55,7 @@ const Stage = object({
   count: Type.Integer(),
   name: Type.String(),
   quorum: Type.Integer(),
-  assurance: Type.String(),
+  assurance: Type.String({ description: chatWords }),
   approvals: Type.Array(Person),
   approvers: Type.Array(Person, { description: 'Who may decide now' }),
   escalation_level: Type.Integer(),

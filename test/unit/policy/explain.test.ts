@@ -76,7 +76,7 @@ describe('countersign policy explain', () => {
 
   it('says who can approve and why, and who cannot and why', async () => {
     const said = await explain();
-    expect(said).toContain('Stage 1: Data owner (route data-owner): 1 of these, assurance chat, within 24h');
+    expect(said).toContain('Stage 1: Data owner (route data-owner): 1 of these, assurance chat (the word of the api alone), within 24h');
     expect(said).toMatch(/can +alice +Alice Almeida +in g-data-owners\n/);
     expect(said).toMatch(/carol +Carol Chen +in g-security, after 4h without an answer\n/);
     expect(said).toMatch(/cannot +dave +Dave Diallo +owns invoice-bot, though in g-data-owners\n/);

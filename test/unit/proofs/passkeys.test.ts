@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { openProofs } from '../../../activities/adapters/proofs/index.js';
 import { openPasskeyList } from '../../../activities/adapters/proofs/passkey-list.js';
 import { openPasskeyStore, maxPasskeys } from '../../../api/passkeys/store.js';
 
@@ -31,6 +32,16 @@ describe("the list of an executor's operator", () => {
     writeFileSync(file, `{ admitted: ['${one}'], removed: ['${one}'] }`);
     expect(refuse(one)).toMatch(/removed/);
   });
+});
+
+describe('the site that an executor takes passkeys for', () => {
+  const directory = { personByAccount: async () => undefined };
+  const config = (passkeys: object) => ({ environment: 'production', resolve: (name: string) => name, executor: { providers: [], passkeys } }) as never;
+
+  it.each(['http://countersign.example', 'https://10.1.2.3', 'countersign.example'])('is not %s', (origin) => {
+    expect(() => openProofs(config({ origin }), directory)).toThrow(/config-invalid.*origin/);
+  });
+  it('is the https address of the inbox', () => openProofs(config({ origin: 'https://countersign.example' }), directory).close());
 });
 
 describe('the passkeys of the inbox', () => {
