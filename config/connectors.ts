@@ -13,6 +13,9 @@ const strict = { additionalProperties: false } as const;
 const Name = Type.String({ pattern: '^[a-z][a-z0-9-]*(\\.[a-z][a-z0-9-]*)*$', maxLength: 128 });
 const Queue = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$' });
 
+/** An Ed25519 public key as a JWK. */
+const ReportKeyFile = Type.Object({ kty: Type.Literal('OKP'), crv: Type.Literal('Ed25519'), x: Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' }) }, strict);
+
 /** The file of a connector that is a customer's own activity. */
 const ExternalConnectorFile = Type.Object(
   {
@@ -26,7 +29,7 @@ const ExternalConnectorFile = Type.Object(
     previews: Type.Boolean(),
     revocable: Type.Boolean(),
     executionTimeoutMs: Type.Integer({ minimum: 1_000, maximum: 86_400_000 }),
-    external: Type.Object({ taskQueue: Queue, activity: Queue }, strict),
+    external: Type.Object({ taskQueue: Queue, activity: Queue, reportKey: Type.Optional(ReportKeyFile) }, strict),
   },
   strict,
 );

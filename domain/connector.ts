@@ -1,6 +1,7 @@
 import { deepFreeze } from './frozen.js';
 import { digestJson, type Digest } from './digest.js';
 import type { JsonObject } from './json.js';
+import type { ReportKey } from './report.js';
 import type { ConnectorRef } from './request.js';
 
 /**
@@ -23,7 +24,12 @@ export type ConnectorDefinition = {
   readonly revocable: boolean;
   readonly executionTimeoutMs: number;
   /** For a customer's own activity: where it listens. Absent for connectors inside the executor. */
-  readonly external?: { readonly taskQueue: string; readonly activity: string };
+  readonly external?: {
+    readonly taskQueue: string;
+    readonly activity: string;
+    /** With it, how the work ended is believed by this key's signature alone. */
+    readonly reportKey?: ReportKey;
+  };
 };
 
 /** Digest of a definition; a request made against another definition does not run. */

@@ -9,12 +9,15 @@ import type { Connector, ConnectorContext } from '../ports.js';
 import type { ExecutorActivities } from '../types.js';
 import { consentOf } from '../../domain/circles.js';
 import { connectorRef, type ConnectorDefinition, type ExecutionOutcome } from '../../domain/connector.js';
+import type { Digest } from '../../domain/digest.js';
 import { CountersignError, type ErrorCode } from '../../domain/errors.js';
 import { deepFreeze } from '../../domain/frozen.js';
 import { verifyGrant, verifyRequest, type Grant, type GrantVerdict } from '../../domain/grant.js';
+import { isJsonObject } from '../../domain/json.js';
 import { boundOutcome } from '../../domain/outcome.js';
 import { permitPayload, permitType } from '../../domain/permit.js';
 import { withReceipt } from '../../domain/receipt.js';
+import { verifyReport } from '../../domain/report.js';
 import { requestDigest, type ActionRequest } from '../../domain/request.js';
 import { isPlan } from '../../domain/shapes.js';
 import { isSignedWhen, signCompact, verify } from '../../domain/signing.js';
@@ -203,7 +206,28 @@ async function settle(deps: ExecutorDeps, { actionId, outcome }: Parameters<Exec
   const known = await deps.grants.find(actionId);
   // Else somebody with Temporal could say how an action of the executor's own ended, while it still runs.
   if (known?.by !== 'connector') throw new CountersignError('grant-invalid', 'No connector outside the executor was permitted this action.');
-  return vouched(deps, actionId, await finish(deps, actionId, boundOutcome(outcome, deps.now().toISOString())));
+  const reported = known.outcome ?? (await readReport(deps, actionId, known.actionDigest, outcome));
+  if (typeof reported !== 'string') return vouched(deps, actionId, await finish(deps, actionId, boundOutcome(reported, deps.now().toISOString())));
+  // Not noted as the end: whoever was quicker than the connector must not keep its signed word from counting.
+  return vouched(deps, actionId, {
+    status: 'unknown',
+    detail: `What was reported is not the connector's word: ${reported}.`,
+    check: `Look at the target for an effect of ${actionId}; it is not run again.`,
+    finishedAt: deps.now().toISOString(),
+  });
+}
+
+/** The outcome that a connector signed, or any, where its definition names no key to sign with; or why there is none. */
+async function readReport(deps: ExecutorDeps, actionId: string, actionDigest: Digest, outcome: unknown): Promise<unknown> {
+  const grant = await deps.grants.presented(actionId);
+  const external = grant === undefined ? undefined : deps.external.get(grant.request.action)?.external;
+  if (external?.reportKey !== undefined) {
+    const report = isJsonObject(outcome) ? outcome['report'] : undefined;
+    return verifyReport(report, external.reportKey, { actionId, actionDigest, taskQueue: external.taskQueue });
+  }
+  // A connector that is not configured any more may have been one that signs.
+  const anySigns = [...deps.external.values()].some((definition) => definition.external?.reportKey !== undefined);
+  return external === undefined && anySigns ? 'it is not known any more who would have to sign it' : outcome;
 }
 
 /** Notes how it ended, with the receipt where that can be made now: an end that is known must not be lost because a key does not answer. */
