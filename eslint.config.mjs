@@ -22,6 +22,10 @@ export default defineConfig(
         { selector: 'TSEnumDeclaration', message: 'Use a union of literals.' },
         { selector: 'ExportDefaultDeclaration', message: 'Export by name.' },
       ],
+      '@typescript-eslint/no-restricted-imports': [
+        'error',
+        { paths: [{ name: 'better-sqlite3', allowTypeImports: true, message: 'Use Sqlite of config/sqlite.ts, which knows what Node needs.' }] },
+      ],
       'no-eval': 'error',
       'no-implied-eval': 'off',
     },

@@ -1,4 +1,5 @@
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
+import { Sqlite } from '../../config/sqlite.js';
 
 /** Most writes that share one commit, so that none waits long for the others. */
 const maxTogether = 64;
@@ -46,5 +47,5 @@ export class CommitTogether<In, Out> {
 
 /** True for what would meet every write: locked, full, broken, gone. */
 function ofTheDatabase(error: unknown): boolean {
-  return error instanceof Database.SqliteError && !error.code.startsWith('SQLITE_CONSTRAINT');
+  return error instanceof Sqlite.SqliteError && !error.code.startsWith('SQLITE_CONSTRAINT');
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import Database from 'better-sqlite3';
+import { Sqlite } from '../../../config/sqlite.js';
 import { canonicalJson } from '../../../domain/canonical.js';
 import { digestText } from '../../../domain/digest.js';
 import { CountersignError } from '../../../domain/errors.js';
@@ -14,7 +14,7 @@ type Row = { readonly action_id: string; readonly key: string; readonly kind: st
 export function readOpened(file: string, since: Date, limit: number): readonly OpenedEntry[] {
   if (!existsSync(file)) throw new CountersignError('evidence-unavailable', `${file} is no evidence log; name one with --evidence or --config.`);
   try {
-    const database = new Database(file, { readonly: true, fileMustExist: true, timeout: 5_000 });
+    const database = new Sqlite(file, { readonly: true, fileMustExist: true, timeout: 5_000 });
     try {
       const rows = database
         .prepare<[string, number], Row>("SELECT * FROM evidence WHERE kind = 'opened' AND at >= ? ORDER BY position LIMIT ?")

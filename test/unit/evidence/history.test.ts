@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Sqlite } from '../../../config/sqlite.js';
 import { createSqliteEvidenceLog } from '../../../activities/adapters/evidence/sqlite.js';
 import type { EvidenceEntry } from '../../../activities/ports.js';
 
@@ -63,7 +63,7 @@ describe('recent history of a requester', () => {
     await log.append(opened('a', day(3)));
     await log.append(closed('a', 'executed'));
     await log.close();
-    const database = new Database(file);
+    const database = new Sqlite(file);
     database.exec('DROP TABLE request_history');
     database.close();
     const again = createSqliteEvidenceLog(file);
@@ -73,7 +73,7 @@ describe('recent history of a requester', () => {
   it('is looked up under its index', async () => {
     const file = path.join(folder, 'e.sqlite');
     await createSqliteEvidenceLog(file).close();
-    const database = new Database(file);
+    const database = new Sqlite(file);
     const steps = database
       .prepare("EXPLAIN QUERY PLAN SELECT * FROM request_history WHERE requester = 'a' AND at >= 'b' AND at < 'c' ORDER BY at DESC LIMIT 5")
       .all() as { detail: string }[];

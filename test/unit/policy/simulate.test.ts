@@ -1,8 +1,8 @@
 import { copyFileSync, cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Sqlite } from '../../../config/sqlite.js';
 import { createSqliteEvidenceLog } from '../../../activities/adapters/evidence/sqlite.js';
 import { open } from '../../../activities/open.js';
 import type { WorkerDeps } from '../../../activities/deps.js';
@@ -78,7 +78,7 @@ const changesOf = async (folderOf: string) => {
 };
 
 describe('what the opening entry keeps for it', () => {
-  const rows = () => new Database(evidence, { readonly: true }).prepare<[], { readonly body: string }>('SELECT body FROM evidence').all();
+  const rows = () => new Sqlite(evidence, { readonly: true }).prepare<[], { readonly body: string }>('SELECT body FROM evidence').all();
 
   it('is what people were shown of what policy saw, and neither a hidden value nor the reason', () => {
     expect(JSON.parse(rows()[0]?.body ?? '')).toMatchObject({
@@ -153,7 +153,7 @@ describe('countersign policy simulate', () => {
   it('does not judge by an entry that was changed', async () => {
     const forged = path.join(folder, 'forged.db');
     copyFileSync(evidence, forged);
-    const database = new Database(forged);
+    const database = new Sqlite(forged);
     database.exec("DROP TRIGGER evidence_no_update; UPDATE evidence SET body = replace(body, '20000', '20') WHERE action_id LIKE 'act_b%'");
     database.close();
     const { output } = await runPolicy('simulate', '--policies', path.join(folder, 'before'), '--evidence', forged, '--since', '2026-03-01');

@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Sqlite } from '../../../config/sqlite.js';
 import { CommitTogether } from '../../../activities/adapters/commit-together.js';
 import { createSqliteEvidenceLog } from '../../../activities/adapters/evidence/sqlite.js';
 import { openPrivateDatabase } from '../../../activities/adapters/private-database.js';
@@ -45,7 +46,7 @@ describe('writes that come at once', () => {
 
   it('are on the disk when they are answered', async () => {
     const together = writer();
-    const other = new Database(path.join(folder, 'writes.sqlite'), { readonly: true });
+    const other = new Sqlite(path.join(folder, 'writes.sqlite'), { readonly: true });
     await together.run('a');
     expect(other.prepare('SELECT count(*) AS n FROM words').get()).toEqual({ n: 1 });
     other.close();
@@ -60,7 +61,7 @@ describe('writes that come at once', () => {
 
   it('fail together, without waiting for each, when the database is locked', async () => {
     const together = writer();
-    const other = new Database(path.join(folder, 'writes.sqlite'));
+    const other = new Sqlite(path.join(folder, 'writes.sqlite'));
     other.exec('BEGIN IMMEDIATE');
     const results = await Promise.allSettled(['a', 'b', 'c'].map((word) => together.run(word)));
     other.close();
