@@ -9,7 +9,7 @@ import { isDecisionProof, proofDigest, weigh, type Proven } from '../domain/proo
 import { actionDigest, requestDigest } from '../domain/request.js';
 import { involvedIn, refuseApprover, type Refusal } from '../domain/separation.js';
 import { isCancellation, isDecision, isPlan } from '../domain/shapes.js';
-import { verify } from '../domain/signing.js';
+import { isSignedWhen, verify } from '../domain/signing.js';
 import type { WorkerDeps } from './deps.js';
 import { planAgain, reevaluate } from './open.js';
 import { record as recordEntry } from './record.js';
@@ -220,11 +220,17 @@ export function judgeCancellation(deps: WorkerDeps): WorkerActivities['judgeCanc
   };
 }
 
+// As long as the api's signature over it holds; the times of the two come from different machines.
+const cancellationAgeMs = 10 * 60_000;
+
 function judgeCancel(signed: Awaited<ReturnType<typeof verify>>, actionId: string, allowed: readonly string[], nowMs: number): CancelResult {
   const refused = (code: Refusal['code'], detail: string): CancelResult => ({ accepted: false, refusal: { code, detail } });
   if (typeof signed === 'string' || !isCancellation(signed.content)) return refused('decision-invalid', 'The cancellation could not be verified.');
   if (signed.expiresAt * 1000 <= nowMs || signed.content.actionId !== actionId)
     return refused('decision-invalid', 'The cancellation is too old or about another action.');
+  // By the times that it states itself: whoever took the key along could sign one that never expires.
+  if (!isSignedWhen(signed, signed.content.cancelledAt) || Math.abs(nowMs - signed.issuedAt * 1000) > cancellationAgeMs)
+    return refused('decision-invalid', 'The cancellation was not made now.');
   if (!allowed.includes(signed.content.by.id)) return refused('cancel-not-permitted', 'Only the requester, its owner or the beneficiary may cancel.');
   return { accepted: true, cancellation: signed.content };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { sign } from '../../domain/signing.js';
+import { cancelUpdate } from '../../workflows/contract.js';
 import { makeKeys } from '../helpers/keys.js';
 import { RecordingConnector, succeeded } from '../helpers/fakes.js';
 import { eventually } from '../helpers/rig.js';
@@ -86,6 +87,26 @@ describe('S10: forging in Temporal gains nothing', () => {
       code: 'cancel-not-permitted',
     });
     await refusalInEvidence(rig, view.id, 'cancel-not-permitted');
+    expect((await rig.view(view.id)).status).toBe('pending');
+  });
+
+  it.each([
+    ['kept from an hour ago', -3_600_000, 0],
+    ['made for an hour from now', 3_600_000, 0],
+    ['signed later than it says', 0, -300],
+  ])('a cancellation %s, by the true key and without an end, is refused and recorded', async (_name, statedMs, signedSeconds) => {
+    const { rig } = await scene.start();
+    const view = await rig.submit(rig.request(customers));
+    const cancelledAt = new Date(Date.now() + statedMs).toISOString();
+    const content = { cancellationId: newId(), actionId: view.id, by: { kind: 'agent', id: 'invoice-bot', name: 'Invoice bot' }, cancelledAt };
+    const issuedAt = Math.floor(Date.parse(cancelledAt) / 1000) + signedSeconds;
+    const cancellation = await sign('cancellation', rig.keys.signing.decision, content, {
+      issuedAt,
+      expiresAt: issuedAt + 864_000,
+      id: content.cancellationId,
+    });
+    expect(await rig.handle(view.id).executeUpdate(cancelUpdate, { args: [{ cancellation }] })).toMatchObject({ accepted: false, code: 'decision-invalid' });
+    await refusalInEvidence(rig, view.id, 'decision-invalid');
     expect((await rig.view(view.id)).status).toBe('pending');
   });
 

@@ -68,6 +68,8 @@ export type RigOptions = {
   readonly directory?: (directory: WorkerDeps['directory']) => WorkerDeps['directory'];
   /** What the executor judges by, where it differs from the worker; it follows the worker's bundle unless told otherwise. */
   readonly executorPolicy?: Partial<Pick<ExecutorPolicy, 'bundle' | 'floor'>> & { readonly directory?: (directory: Directory) => Directory };
+  /** What the worker's activities do instead of their work: those of a worker in an attacker's hands. */
+  readonly rogue?: (honest: WorkerActivities) => WorkerActivities;
   /** The executor's store of consumed grants; a file of its own when absent. Closed with the rig. */
   readonly grants?: GrantStore;
   readonly now?: () => Date;
@@ -125,7 +127,7 @@ export class Rig {
     const executorDirectory = createFileDirectory(path.join(policies, 'directory.yaml'), developmentIssuer);
     const connection = await NativeConnection.connect({ address: options.address });
     const clientConnection = await Connection.connect({ address: options.address });
-    const activities = createActivities({
+    const honest = createActivities({
       bundle: () => bundle.current,
       directory: options.directory?.(plainDirectory) ?? plainDirectory,
       connectors: definitions,
@@ -139,6 +141,7 @@ export class Rig {
       environment: 'development',
       newId: randomUUID,
     });
+    const activities = options.rogue?.(honest) ?? honest;
     const startWorker: StartWorker = async (build, dataConverter = converters.worker) => {
       const code = build?.bundle ?? (await workflowBundle());
       const worker = await Worker.create({

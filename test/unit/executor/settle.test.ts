@@ -35,8 +35,8 @@ async function permitted(external: Partial<NonNullable<ConnectorDefinition['exte
     new SignJWT({ iss: 'acme', aud: reportAudience, jti: `permit_${request.id}`, actionId: request.id, actionDigest, outcome: outcome as object, ...change })
       .setProtectedHeader({ alg: 'EdDSA', typ })
       .sign(key);
-  const settle = (outcome: unknown) =>
-    executor.environment.run(executor.activities.settle, { actionId: request.id, outcome: outcome as ExecutionOutcome }) as Promise<ExecutionOutcome>;
+  const settle = async (outcome: unknown): Promise<ExecutionOutcome> =>
+    (await executor.environment.run(executor.activities.settle, { actionId: request.id, outcome: outcome as ExecutionOutcome })) as ExecutionOutcome;
   return { settle, report, request, actionDigest, noted: async () => (await executor.grants.find(request.id))?.outcome };
 }
 
