@@ -28,7 +28,7 @@ export function createFileDirectory(file: string, developmentIssuer?: string): D
 
   async function snapshot(): Promise<Snapshot> {
     try {
-      // At once: a way through the thread pool costs forty times as much, and each action asks a dozen times.
+      // At once: a way through the thread pool costs seven times as much, and each action asks a dozen times.
       const info = statSync(file);
       const stamp = `${info.mtimeMs}:${info.size}:${info.ino}`;
       if (cached?.stamp !== stamp) cached = { stamp, snapshot: index(parseDirectory(file, await readFile(file, 'utf8')), developmentIssuer) };
