@@ -9,6 +9,7 @@ import { readPolicyFiles } from '../policy/bundle.js';
 import { openSignedPolicies, signPolicies } from '../policy/signed-bundle.js';
 import { checkCommand } from './policy-check.js';
 import { explainCommand } from './policy-explain.js';
+import { proveCommand } from './policy-prove.js';
 import { simulateCommand } from './policy-simulate.js';
 import { testCommand } from './policy-test.js';
 
@@ -45,6 +46,7 @@ export function policyCommand(): Command {
   policy.addCommand(explainCommand());
   policy.addCommand(testCommand());
   policy.addCommand(simulateCommand());
+  policy.addCommand(proveCommand());
   return policy;
 }
 

@@ -3,7 +3,7 @@ import type { ActionRequest } from '../../domain/request.js';
 import type { PolicyBundle } from '../bundle.js';
 import { cedarRequest, type PolicyFacts } from '../context.js';
 import { attributePath, bare, conjuncts, disjuncts, pathsIn, policyWhen, scopeTexts, textOf, type Expr } from './expression.js';
-import type { SourcePolicy } from './source.js';
+import { withEffect, type SourcePolicy } from './source.js';
 
 /** One rule, whether it matched this request, and if not, what was in the way. */
 export type RuleExplanation = {
@@ -23,8 +23,6 @@ type Question = ReturnType<typeof cedarRequest>;
 type Answers = { readonly true: ReadonlySet<string>; readonly failed: ReadonlyMap<string, string> };
 
 const maxValue = 120;
-/** Comments and annotations of a policy, and its effect. */
-const head = /^((?:\s|\/\/.*\n|@\w+(?:\s*\(\s*"(?:[^"\\]|\\.)*"\s*\))?)*)(?:permit|forbid)/;
 
 /** Holds every rule by itself against the request, part by part, with the engine that decides. */
 export function explainRules(policies: readonly SourcePolicy[], bundle: PolicyBundle, request: ActionRequest, facts: PolicyFacts): readonly RuleExplanation[] {
@@ -33,7 +31,7 @@ export function explainRules(policies: readonly SourcePolicy[], bundle: PolicyBu
   for (const [index, { json, text }] of policies.entries()) {
     const free = { ...policyWhen({ Value: true }), conditions: [] };
     // As it was written: numbers of 64 bits do not survive JSON. What matched is told of permits alone.
-    parts[`${index}`] = text.replace(head, '$1permit');
+    parts[`${index}`] = withEffect(text, 'permit');
     parts[`${index}:principal`] = { ...free, principal: json.principal };
     parts[`${index}:action`] = { ...free, action: json.action };
     parts[`${index}:resource`] = { ...free, resource: json.resource };

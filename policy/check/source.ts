@@ -68,6 +68,14 @@ export function lineOfText(policy: SourcePolicy, text: string): number {
   return at < 0 ? policy.line : policy.line + policy.text.slice(0, at).split('\n').length - 1;
 }
 
+/** Comments and annotations of a policy, before its effect. */
+const head = /^((?:\s|\/\/.*\n|@\w+(?:\s*\(\s*"(?:[^"\\]|\\.)*"\s*\))?)*)(?:permit|forbid)/;
+
+/** The policy as it was written, with this effect. */
+export function withEffect(text: string, effect: 'permit' | 'forbid'): string {
+  return text.replace(head, `$1${effect}`);
+}
+
 function lineAt(text: string, byte: number): number {
   return Buffer.from(text).subarray(0, byte).toString().split('\n').length;
 }
