@@ -1,3 +1,4 @@
+import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { Type, type Static } from 'typebox';
 import { connectorAjv } from '../../config/connectors.js';
 import type { Directory } from '../../directory/port.js';
@@ -65,8 +66,11 @@ async function principal(directory: Directory, id: string): Promise<Principal> {
   return { kind: 'person', id, name: person.name, ...token };
 }
 
+const validators = new WeakMap<ConnectorDefinition, ValidateFunction>();
+
 function refuseParameters(definition: ConnectorDefinition, parameters: JsonObject): string | undefined {
-  const validate = connectorAjv().compile(definition.parameters);
+  const validate = validators.get(definition) ?? connectorAjv().compile(definition.parameters);
+  validators.set(definition, validate);
   if (validate(parameters)) return undefined;
   const error = validate.errors?.at(-1);
   return `parameters${error?.instancePath ?? ''} ${error?.message ?? 'are not valid'}`;

@@ -30,7 +30,7 @@ describe('the cases of the sample policies', () => {
     const { code, output } = await runPolicy('test', ...sample, '--every-rule');
     expect(output).toMatch(/^\d+ passed, 0 failed\n$/);
     expect(code).toBe(0);
-  });
+  }, 60_000);
 });
 
 describe('countersign policy test', () => {

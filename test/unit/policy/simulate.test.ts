@@ -65,7 +65,7 @@ beforeAll(async () => {
     await open(deps)({ request, signedRequest: await sealRequest(request, keys.signing.decision), runId: 'run', nowMs: startMs });
   }
   await log.close();
-});
+}, 60_000);
 
 let made = 0;
 const simulate = async (folderOf: string, ...options: readonly string[]) =>
