@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => browser.close());
 beforeEach(async () => {
-  rig = await startRig([far(pendingExport()), executedExport(), far(pendingRole())]);
+  rig = await startRig([far(pendingExport()), executedExport(), far(pendingRole())], { passkeys: true });
   await browser.context.clearCookies();
   page = await browser.context.newPage();
   complaints = [];
@@ -54,6 +54,11 @@ async function tabTo(name: RegExp): Promise<void> {
     if (typeof text === 'string' && name.test(text)) return;
   }
   throw new Error(`Tab never reached ${name.source}`);
+}
+
+function passkeyOf(credentialId: string, label: string): Parameters<Rig['passkeys']['store']['add']>[0] {
+  const made = { publicKey: 'AAAA', registration: `sha256:${'ab'.repeat(32)}`, idToken: 'a.b.c', registeredAt: new Date().toISOString(), counter: 0 };
+  return { ...made, credentialId, label, personId: 'alice', transports: [], synced: true };
 }
 
 /** What axe finds against WCAG 2.2 AA. */
@@ -181,7 +186,13 @@ describe('deciding in a browser', () => {
 
 describe('every page', () => {
   it('fits a phone and a desk, in light and dark, and passes axe', async () => {
-    const stops = ['/inbox', action, '/inbox/actions/act_exportexecuted', '/inbox/requests', '/inbox/history', '/inbox/nothing', '/inbox/signed-out'];
+    const lists = ['/inbox', '/inbox/requests', '/inbox/history', '/inbox/passkeys', '/inbox/passkeys/new'];
+    const stops = [...lists, action, '/inbox/actions/act_exportexecuted', '/inbox/nothing', '/inbox/signed-out'];
+    for (const [credentialId, label] of [
+      ['one', 'Laptop'],
+      ['two', 'A telephone with quite a long name that somebody gave it'],
+    ] as const)
+      rig.passkeys.store.add(passkeyOf(credentialId, label));
     await page.goto(rig.url + '/inbox');
     const findings: string[] = [];
     const look = async (name: string) => {
