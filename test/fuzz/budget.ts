@@ -3,7 +3,7 @@ import type { Parameters } from 'fast-check';
 const minutes = Number(process.env['COUNTERSIGN_FUZZ_MINUTES'] ?? '0');
 const seed = Number(process.env['COUNTERSIGN_FUZZ_SEED'] ?? '0');
 // The properties that share the minutes of a long run; the files run one after the other.
-const properties = 16;
+const properties = 19;
 const shareMs = (minutes * 60_000) / properties;
 
 /**

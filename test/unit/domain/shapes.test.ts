@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../domain/json.js';
-import { isCancellation, isDecision, isPlan, isRequest } from '../../../domain/shapes.js';
+import { isCancellation, isDecision, isPlan, isRelease, isRequest } from '../../../domain/shapes.js';
 import { makePlan, makeRequest, makeStage } from './grant-fixture.js';
 
 const at = '2026-03-02T10:00:00.000Z';
@@ -71,7 +71,7 @@ const wrong: Record<string, { readonly good: JsonObject; readonly is: (value: Js
         'stages.0.escalations.0.approvers.people': [missing, 1],
         'stages.0.circles': [null, 'refuse', []],
         'stages.0.circles.refuseWithinMs': [missing, '1', 0, -1],
-        circles: [null, {}, [null]],
+        circles: [null, {}, [null], [{ approver: 'alice', with: 'dave', at }, null]],
         'circles.0.approver': [missing, 1],
         'circles.0.with': [missing, 1],
         'circles.0.at': [missing, 'lately'],
@@ -94,6 +94,17 @@ const wrong: Record<string, { readonly good: JsonObject; readonly is: (value: Js
         assurance: [missing, 'certain', 1],
         decidedAt: [missing, 'now', 1_772_445_600_000],
         comment: [1, null, {}],
+      },
+    },
+    release: {
+      good: { actionId: 'act_a', actionDigest: 'sha256:00', planDigest: 'sha256:01', decisionIds: ['d'], releasedAt: at },
+      is: isRelease,
+      members: {
+        actionId: [missing, 1],
+        actionDigest: [missing, 1],
+        planDigest: [missing, 1],
+        decisionIds: [missing, 'd', [1]],
+        releasedAt: [missing, 'now', 1_772_445_600_000],
       },
     },
     cancellation: {
@@ -134,6 +145,7 @@ describe('a request before anybody has verified it', () => {
   it('has every member that the engine reads', () => {
     const request = makeRequest() as unknown as JsonObject;
     expect(isRequest(request)).toBe(true);
+    for (const none of [undefined, null, 7, 'act_a', []]) expect(isRequest(none)).toBe(false);
     for (const member of ['id', 'action', 'connector', 'resource', 'parameters', 'reason', 'requester', 'requestedAt', 'bodyDigest'])
       for (const value of [undefined, null, 7, []]) expect(isRequest({ ...request, [member]: value })).toBe(false);
     expect(isRequest({ ...request, requester: { kind: 'agent', id: 'a' } })).toBe(false);
