@@ -69,8 +69,10 @@ export function planDigest(plan: Plan): Digest {
 export function recheck(approved: Plan, now: Plan): { readonly kind: 'proceed' } | { readonly kind: 'deny' | 'replan'; readonly plan: Plan } {
   if (now.outcome === 'deny') return { kind: 'deny', plan: now };
   if (now.outcome === 'allow') return { kind: 'proceed' };
-  const same =
-    approved.outcome === 'review' &&
-    digestJson([approved.stages, approved.excluded, approved.policyDigest]) === digestJson([now.stages, now.excluded, now.policyDigest]);
+  const same = approved.outcome === 'review' && digestJson(whatCounts(approved)) === digestJson(whatCounts(now));
   return same ? { kind: 'proceed' } : { kind: 'replan', plan: now };
+}
+
+function whatCounts({ stages, excluded, policyDigest, mask = [], executorFloor = 0 }: Plan) {
+  return [stages, excluded, policyDigest, mask, executorFloor];
 }

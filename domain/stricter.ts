@@ -23,6 +23,8 @@ function shortReview(plan: Plan, mine: Plan): string | undefined {
   if (mine.stages.length === 0) return 'policy asks people, and names no stage';
   const [open] = mine.excluded.filter((id) => !plan.excluded.includes(id));
   if (open !== undefined) return `the plan lets ${open} approve, whom policy excludes`;
+  const otherwise = shownOtherwise(plan.mask ?? [], mine.mask ?? []);
+  if (otherwise !== undefined) return otherwise;
   // In the order of both: a greedy search finds a place for every stage if there is one.
   let from = 0;
   for (const [index, stage] of mine.stages.entries()) {
@@ -33,6 +35,14 @@ function shortReview(plan: Plan, mine: Plan): string | undefined {
   // Another stage may be asked for, and must not let the approvals of these live on: by now policy would have ended its own plan.
   if (Date.parse(mine.evaluatedAt) - Date.parse(plan.evaluatedAt) > lifetimeMs(mine)) return 'the plan is older than policy lets one become';
   return lifetimeMs(plan) - stagesMs(plan) > lifetimeMs(mine) - stagesMs(mine) ? 'the plan lives longer after its last stage than policy lets it' : undefined;
+}
+
+/** What people saw is what policy shows them: a plan that hides more has them decide blind, and one that hides less tells them what they must not know. */
+function shownOtherwise(masked: readonly string[], mine: readonly string[]): string | undefined {
+  const [bare] = mine.filter((name) => !masked.includes(name));
+  if (bare !== undefined) return `the plan shows people "${bare}", which policy hides`;
+  const [hidden] = masked.filter((name) => !mine.includes(name));
+  return hidden === undefined ? undefined : `the plan hides "${hidden}" from people, which policy shows`;
 }
 
 function missing(plan: Plan, mine: Plan, index: number): string {

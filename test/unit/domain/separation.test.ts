@@ -98,6 +98,8 @@ describe('the second evaluation', () => {
     'another assurance': { stages: [makeStage({ assurance: 'mfa' as const })] },
     'another stage': { stages: [makeStage(), makeStage()] },
     'another policy': { policyDigest: 'sha256:02' as const },
+    'another mask': { mask: ['columns'] },
+    'more people for the executor': { executorFloor: 2 },
     'another owner': { excluded: ['erin'] },
   };
   for (const [name, change] of Object.entries(stricter))

@@ -52,6 +52,11 @@ describe('a plan against an evaluation of one own', () => {
     for (const short of [plan(), circles(hour - 1), circles(Number.NaN)]) expect(fallsShort(short, circles(hour))).toContain('circles are let through');
     expect(fallsShort(circles(hour), plan())).toBeUndefined();
   });
+  it('hides from people neither more nor less than policy does', () => {
+    expect(fallsShort(plan({ mask: ['columns'] }), plan({ mask: ['columns'] }))).toBeUndefined();
+    expect(fallsShort(plan({ mask: ['columns', 'limit'] }), plan({ mask: ['columns'] }))).toContain('hides "limit" from people');
+    expect(fallsShort(plan(), plan({ mask: ['columns'] }))).toContain('shows people "columns"');
+  });
   it('holds whatever it asks for when policy allows', () => {
     for (const one of [plan(), outcome('allow')]) expect(fallsShort(one, outcome('allow'))).toBeUndefined();
   });

@@ -32,7 +32,15 @@ describe('signals of history that a plan states', () => {
     ['lift a denial', review(one), without('deny'), review(one), /policy denies/],
     ['lift a review', without('allow'), review(one), without('allow'), /asks nobody/],
     ['save people', review(one), review(one, one), review(one), /1 instead of 2 people/],
-    ['weaken the assurance', review(one), review({ ...one, assurance: 'mfa' }), review(one), /weaker assurance/],
+    ['weaken the assurance', review(one), review({ ...one, assurance: 'mfa' }), review(one), /0 instead of 1 people with assurance login or more/],
+    [
+      'weaken the assurance of one of two',
+      review(one, { ...one, assurance: 'mfa' }),
+      review({ ...one, quorum: 2, assurance: 'mfa' }),
+      review(one, { ...one, assurance: 'mfa' }),
+      /1 instead of 2 people with assurance login or more/,
+    ],
+    ['let circles through', review(one), review({ ...one, circles: { refuseWithinMs: 1_000 } }), review(one), /circles/],
   ])('do not %s', (_name, plan, own, told, says) => expect(fallsShortOfBoth(plan, own, told)).toMatch(says));
 });
 
