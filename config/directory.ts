@@ -5,7 +5,12 @@ import type { LoadedConfig } from './load.js';
 const providers = ['okta', 'entra', 'google', 'scim'] as const;
 
 /** What is wrong with a `directory` section that no schema can say, or undefined. */
-export function directoryTrouble(directory: DirectoryConfig): string | undefined {
+export function directoryTrouble(directory: DirectoryConfig): { readonly at: readonly string[]; readonly what: string } | undefined {
+  const what = wrongIn(directory);
+  return what === undefined ? undefined : { at: ['directory'], what };
+}
+
+function wrongIn(directory: DirectoryConfig): string | undefined {
   const named = [...(directory.file === undefined ? [] : ['file']), ...providers.filter((name) => directory[name] !== undefined)];
   if (named.length !== 1) return '"directory" names exactly one of file, okta, entra, google and scim.';
   if (directory.file === undefined)

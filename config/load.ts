@@ -4,9 +4,10 @@ import { Ajv2020, type ErrorObject } from 'ajv/dist/2020.js';
 import { LineCounter, parseDocument, type Document } from 'yaml';
 import { CountersignError } from '../domain/errors.js';
 import { directoryTrouble } from './directory.js';
+import { presetTrouble, writtenOut, type Written } from './presets.js';
 import { Config } from './schema.js';
 
-const validate = new Ajv2020({ allErrors: false, strict: true, discriminator: false }).compile(Config);
+const validate = new Ajv2020({ allErrors: false, strict: true, discriminator: false }).compile<Written>(Config);
 
 /** A configuration with the folder it was read from, against which its paths are resolved. */
 export type LoadedConfig = Config & { readonly file: string; resolve(relative: string): string };
@@ -20,7 +21,9 @@ export function loadConfig(file = process.env['COUNTERSIGN_CONFIG'] ?? 'counters
   const value = parseYaml(absolute, readText(absolute));
   const { document, lines, data } = value;
   if (!validate(data)) throw new CountersignError('config-invalid', describe(absolute, document, lines, validate.errors?.at(-1) ?? undefined));
-  const config = data as Config;
+  const trouble = presetTrouble(data) ?? directoryTrouble(data.directory);
+  if (trouble !== undefined) throw new CountersignError('config-invalid', `${absolute}:${lineOf(document, lines, trouble.at)}: ${trouble.what}`);
+  const config = writtenOut(data);
   if (config.environment === 'production' && config.dev !== undefined) {
     throw new CountersignError('config-invalid', `${absolute}:${lineOf(document, lines, ['dev'])}: "dev" is not allowed in production; remove it.`);
   }
@@ -35,8 +38,6 @@ export function loadConfig(file = process.env['COUNTERSIGN_CONFIG'] ?? 'counters
       'config-invalid',
       `${absolute}:${lineOf(document, lines, ['policy', 'timeZone'])}: "policy.timeZone" is no time zone; use a name such as Europe/Berlin or Etc/UTC.`,
     );
-  const trouble = directoryTrouble(config.directory);
-  if (trouble !== undefined) throw new CountersignError('config-invalid', `${absolute}:${lineOf(document, lines, ['directory'])}: ${trouble}`);
   return Object.assign(config, { file: absolute, resolve: (relative: string) => path.resolve(path.dirname(absolute), relative) });
 }
 

@@ -18,7 +18,19 @@ export const IssuerConfig = Type.Object(
     maxTokenAgeSeconds: Type.Optional(Seconds),
     requiredClaims: Type.Optional(Type.Array(Text)),
     /** Which claim tells an agent from a person. A token that says neither is refused. */
-    principal: Type.Object({ claim: Text, agent: Type.Array(Text), person: Type.Array(Text) }, strict),
+    principal: Type.Object(
+      {
+        claim: Text,
+        /** Values of the claim; `*` is any. */
+        agent: Type.Array(Text),
+        person: Type.Array(Text),
+        /** What a token without the claim is; it is refused when this is absent. Nothing makes it a person's. */
+        absent: Type.Optional(Type.Literal('agent')),
+      },
+      strict,
+    ),
+    /** The claim with a person's id where `sub` is something else, such as `uid` of Okta and `oid` of Microsoft Entra ID. */
+    subjectClaim: Type.Optional(Text),
     /**
      * Which access tokens of people may decide through the API, by the client or scope they were issued for. Without it none may:
      * a token that some other program holds for a person is not that person's decision.
@@ -93,6 +105,8 @@ export const ProofProviderConfig = Type.Object(
     mfaAcr: Type.Optional(Type.Array(Text, { maxItems: 20 })),
     /** How long before a decision the person may have signed in; 300 when absent. */
     maxAgeSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: 3_600 })),
+    /** The claim with a person's id where `sub` is something else. */
+    subjectClaim: Type.Optional(Text),
     /** The claim that holds the person's directory id, for an executor without the directory's accounts. */
     personClaim: Type.Optional(Text),
     /** Ids of keys that count no more, whenever they signed. */
@@ -138,6 +152,41 @@ const KeySource = Type.Union([
   Type.Object({ env: EnvName }, strict),
   Type.Object({ kms: Type.Object({ keyId: Text, region: Text, endpoint: Type.Optional(Text) }, strict) }, strict),
 ]);
+
+/** The provider people sign in with. */
+export const LoginConfig = Type.Object(
+  {
+    issuer: Text,
+    clientId: Text,
+    clientSecretEnv: Type.Optional(EnvName),
+    scopes: Type.Optional(Type.Array(Text)),
+    /** The claim with a person's id where `sub` is something else. */
+    subjectClaim: Type.Optional(Text),
+    /** What else an ID token has to say, such as the organisation. */
+    claims: Type.Optional(Type.Record(Text, Text)),
+    /** False for a provider whose ID tokens do not say when the person signed in. Such a sign-in proves no decision. */
+    authTime: Type.Optional(Type.Boolean()),
+    /** What the provider is asked for when a decision needs a sign-in of its own (RFC 9470). Keep `executor.providers` in step. */
+    stepUp: Type.Optional(Type.Object({ mfaAcr: Type.Array(Text, { maxItems: 20 }), maxAgeSeconds: Type.Integer({ minimum: 0, maximum: 3_600 }) }, strict)),
+  },
+  strict,
+);
+export type LoginConfig = Static<typeof LoginConfig>;
+
+/** All that a well-known provider needs to be told. */
+export const PresetConfig = Type.Object(
+  {
+    provider: Type.Union([Type.Literal('okta'), Type.Literal('entra'), Type.Literal('google')]),
+    /** The domain of an Okta organisation or of a Google Workspace, or the id of an Entra tenant. */
+    tenant: Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9.-]{0,252}$' }),
+    client: Text,
+    clientSecretEnv: Type.Optional(EnvName),
+    /** True once the application in Entra gives out the optional claim `auth_time`; a sign-in then proves a decision. */
+    authTime: Type.Optional(Type.Boolean()),
+  },
+  strict,
+);
+export type PresetConfig = Static<typeof PresetConfig>;
 
 /** The whole of `countersign.yaml`. Paths are relative to the file; secrets are named, never written. */
 export const Config = Type.Object(
@@ -195,21 +244,11 @@ export const Config = Type.Object(
     ),
     identity: Type.Object(
       {
-        issuers: Type.Array(IssuerConfig, { minItems: 1, maxItems: 20 }),
+        /** A well-known provider, in place of issuers, login and `executor.providers`. */
+        preset: Type.Optional(PresetConfig),
+        issuers: Type.Optional(Type.Array(IssuerConfig, { minItems: 1, maxItems: 20 })),
         /** The provider people sign in with at the inbox. */
-        login: Type.Object(
-          {
-            issuer: Text,
-            clientId: Text,
-            clientSecretEnv: Type.Optional(EnvName),
-            scopes: Type.Optional(Type.Array(Text)),
-            /** What the provider is asked for when a decision needs a sign-in of its own (RFC 9470). Keep `executor.providers` in step. */
-            stepUp: Type.Optional(
-              Type.Object({ mfaAcr: Type.Array(Text, { minItems: 1, maxItems: 20 }), maxAgeSeconds: Type.Integer({ minimum: 0, maximum: 3_600 }) }, strict),
-            ),
-          },
-          strict,
-        ),
+        login: Type.Optional(LoginConfig),
         /** Group ids whose members see every action. They get no right to approve by it. */
         operators: Type.Array(Text),
       },
@@ -259,4 +298,7 @@ export const Config = Type.Object(
   },
   strict,
 );
-export type Config = Static<typeof Config>;
+/** A configuration after its preset was written out. */
+export type Config = Omit<Static<typeof Config>, 'identity'> & {
+  readonly identity: { readonly issuers: IssuerConfig[]; readonly login: LoginConfig; readonly operators: string[] };
+};

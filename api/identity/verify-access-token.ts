@@ -82,10 +82,10 @@ export async function verifyAccessToken(token: string, config: IssuerConfig, key
     });
     requireAccessToken(payload, protectedHeader.typ);
     if ((payload.iat as number) > Date.now() / 1000 + toleranceSeconds) throw new TokenRefused('token-invalid', 'issued in the future');
-    const subject = payload.sub;
-    if (!isSubject(subject)) throw new TokenRefused('token-invalid', 'subject unfit');
     const acr = payload['acr'];
     const kind = kindOf(payload, config);
+    const subject = kind === 'person' && config.subjectClaim !== undefined ? payload[config.subjectClaim] : payload.sub;
+    if (!isSubject(subject)) throw new TokenRefused('token-invalid', 'subject unfit');
     const actors = actorsOf(payload);
     return {
       // Somebody acts for the subject, so it is not the subject who is here; what the claim says of the subject no longer matters.
@@ -174,8 +174,9 @@ function actorsOf(payload: JWTPayload): readonly string[] | undefined {
 function kindOf(payload: JWTPayload, config: IssuerConfig): 'agent' | 'person' {
   const value = claimAt(payload, config.principal.claim);
   const values = (Array.isArray(value) ? value : [value]).filter((item): item is string => typeof item === 'string');
-  const agent = values.some((item) => config.principal.agent.includes(item));
-  const person = values.some((item) => config.principal.person.includes(item));
+  if (value === undefined && config.principal.absent !== undefined) return config.principal.absent;
+  const means = (meant: readonly string[]) => values.some((item) => meant.includes(item) || (meant.includes('*') && item !== ''));
+  const [agent, person] = [means(config.principal.agent), means(config.principal.person)];
   if (agent === person) throw new TokenRefused('token-invalid', agent ? 'both an agent and a person' : 'neither an agent nor a person');
   return agent ? 'agent' : 'person';
 }

@@ -21,16 +21,18 @@ export type Login = {
 
 /** Sign-in with the configured provider, which is discovered at first use. */
 export function createLogin(options: InboxOptions): Login {
-  const { issuer, clientId, clientSecret, scopes, stepUp } = options.login;
+  const { issuer, clientId, clientSecret, scopes, stepUp, subjectClaim, claims: wanted = {}, authTime } = options.login;
   const insecure = options.environment === 'development' && isLoopbackHttp(issuer);
   const redirectUri = new URL('/inbox/callback', options.publicUrl).href;
   let known: Promise<oidc.Configuration> | undefined;
 
   // A failed discovery is forgotten, so that the next person tries again.
   const maxAgeOf = ({ purpose }: LoginAttempt) => (purpose === undefined ? sessionLimits.absolute : (stepUp?.maxAgeSeconds ?? 0));
+  // A sign-in for a decision is worth nothing without its time.
+  const datesOf = ({ purpose }: LoginAttempt) => purpose !== undefined || authTime !== false;
   const provider = () =>
     (known ??= oidc
-      .discovery(new URL(issuer), clientId, undefined, clientSecret === undefined ? oidc.None() : oidc.ClientSecretBasic(clientSecret), {
+      .discovery(new URL(issuer), clientId, undefined, clientSecret === undefined ? oidc.None() : clientAuth(clientSecret), {
         timeout: 10,
         // The signature of the ID token is checked although it comes over TLS: it is the proof that decisions rest on.
         execute: [oidc.enableNonRepudiationChecks, ...(insecure ? [oidc.allowInsecureRequests] : [])],
@@ -44,6 +46,8 @@ export function createLogin(options: InboxOptions): Login {
     start: async (returnTo, again, signInFor) => {
       if (signInFor !== undefined && stepUp === undefined)
         throw new CountersignError('assurance-too-low', 'Operators have not set up signing in for a decision.');
+      if (signInFor?.mfa === true && stepUp?.mfaAcr.length === 0)
+        throw new CountersignError('assurance-too-low', 'This identity provider does not say that somebody signed in with a second factor.');
       const config = await provider();
       const attempt = {
         state: oidc.randomState(),
@@ -59,7 +63,7 @@ export function createLogin(options: InboxOptions): Login {
         nonce: attempt.nonce,
         code_challenge: await oidc.calculatePKCECodeChallenge(attempt.verifier),
         code_challenge_method: 'S256',
-        max_age: String(maxAgeOf(attempt)),
+        ...(datesOf(attempt) ? { max_age: String(maxAgeOf(attempt)) } : {}),
         ...(signInFor?.mfa === true ? { acr_values: stepUp?.mfaAcr.join(' ') ?? '' } : {}),
         ...(again ? { prompt: 'login' } : {}),
       });
@@ -76,16 +80,19 @@ export function createLogin(options: InboxOptions): Login {
           expectedNonce: attempt.nonce,
           pkceCodeVerifier: attempt.verifier,
           idTokenExpected: true,
-          maxAge: maxAgeOf(attempt),
+          ...(datesOf(attempt) ? { maxAge: maxAgeOf(attempt) } : {}),
         });
         const claims = tokens.claims();
         if (tokens.id_token === undefined || claims === undefined || claims.iss !== config.serverMetadata().issuer)
           throw new Error('no ID token of the configured issuer');
         // Somebody else acts for the person whom it names (RFC 8693): nobody has signed in.
         if (claims['act'] !== undefined) throw new Error('a delegated token');
+        for (const [name, value] of Object.entries(wanted)) if (claims[name] !== value) throw new Error(`the claim ${name} is another one`);
+        const subject = subjectClaim === undefined ? claims.sub : claims[subjectClaim];
+        if (typeof subject !== 'string' || subject === '') throw new Error('no id of the person');
         return {
           issuer: claims.iss,
-          subject: claims.sub,
+          subject,
           idToken: tokens.id_token,
           ...(typeof claims.auth_time === 'number' ? { authTime: claims.auth_time } : {}),
           ...(typeof claims['acr'] === 'string' ? { acr: claims['acr'] } : {}),
@@ -99,5 +106,17 @@ export function createLogin(options: InboxOptions): Login {
       if (config.serverMetadata().end_session_endpoint === undefined) return undefined;
       return oidc.buildEndSessionUrl(config, { post_logout_redirect_uri: new URL('/inbox/signed-out', options.publicUrl).href }).href;
     },
+  };
+}
+
+/** Shows the secret in the first way that the provider says it takes: in a header, or in the form. */
+function clientAuth(secret: string): oidc.ClientAuth {
+  const ways: Readonly<Record<string, oidc.ClientAuth>> = {
+    client_secret_basic: oidc.ClientSecretBasic(secret),
+    client_secret_post: oidc.ClientSecretPost(secret),
+  };
+  return (server, client, body, headers) => {
+    const first = server.token_endpoint_auth_methods_supported?.find((method) => Object.hasOwn(ways, method)) ?? 'client_secret_basic';
+    ways[first]?.(server, client, body, headers);
   };
 }

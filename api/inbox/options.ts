@@ -18,6 +18,12 @@ export type InboxOptions = {
     readonly clientId: string;
     readonly clientSecret?: string;
     readonly scopes?: readonly string[];
+    /** The claim with the person's id where `sub` is something else. */
+    readonly subjectClaim?: string;
+    /** What else an ID token has to say. */
+    readonly claims?: Readonly<Record<string, string>>;
+    /** False for a provider whose ID tokens do not say when the person signed in. */
+    readonly authTime?: boolean;
     /** What is asked of the provider for an approval that needs a proof. Without it such approvals are not offered. */
     readonly stepUp?: { readonly mfaAcr: readonly string[]; readonly maxAgeSeconds: number };
   };

@@ -50,7 +50,7 @@ export function openProofs(
 }
 
 function providerOf(config: ProofProviderConfig, directory: Pick<Directory, 'personByAccount'>, keys: ProviderKeys): ProofProvider {
-  const { issuer, audience, algorithms, mfaAcr, maxAgeSeconds, personClaim, distrustedKeys } = config;
+  const { issuer, audience, algorithms, mfaAcr, maxAgeSeconds, personClaim, subjectClaim, distrustedKeys } = config;
   return {
     issuer,
     audience,
@@ -59,9 +59,9 @@ function providerOf(config: ProofProviderConfig, directory: Pick<Directory, 'per
     maxAgeSeconds: maxAgeSeconds ?? defaultMaxAgeSeconds,
     keyFor: async (kid, atSeconds) => (distrustedKeys?.includes(kid) === true ? undefined : keys.keyFor(issuer, kid, atSeconds)),
     personOf: async (subject, claims) => {
-      if (personClaim === undefined) return activeId(await directory.personByAccount(issuer, subject));
-      const value = claims[personClaim];
-      return typeof value === 'string' && value !== '' ? value : undefined;
+      if (personClaim !== undefined) return textOf(claims[personClaim]);
+      const account = subjectClaim === undefined ? subject : textOf(claims[subjectClaim]);
+      return account === undefined ? undefined : activeId(await directory.personByAccount(issuer, account));
     },
   };
 }
@@ -81,6 +81,10 @@ function passkeysOf(config: ProofsConfig): PasskeyRules | undefined {
     },
     ...(file === undefined ? {} : { refuse: openPasskeyList(config.resolve(file)) }),
   };
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
 function activeId(person: Awaited<ReturnType<Directory['personByAccount']>>): string | undefined {

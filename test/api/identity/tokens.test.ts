@@ -38,6 +38,13 @@ describe('tokens that are accepted', () => {
     const verify = verifier({ principal: { claim: 'realm_access.roles', agent: ['workload'], person: ['staff'] } });
     expect(await verify(await issuer.token({ sub: 'alice', realm_access: { roles: ['x', 'staff'] } }))).toMatchObject({ kind: 'person', subject: 'alice' });
   });
+  it('a person of Okta, by the id and not the login name, and a service of Okta', async () => {
+    const verify = verifier({ principal: { claim: 'uid', agent: [], person: ['*'], absent: 'agent' }, subjectClaim: 'uid' });
+    expect(await verify(await issuer.token({ sub: 'alice@acme.example', uid: '00u1' }))).toMatchObject({ kind: 'person', subject: '00u1' });
+    expect(await verify(await issuer.token({ sub: '0oa9' }))).toMatchObject({ kind: 'agent', subject: '0oa9' });
+    await expect(verify(await issuer.token({ sub: 'alice@acme.example', uid: '' }))).rejects.toMatchObject({ code: 'token-invalid' });
+    await expect(verify(await issuer.token({ sub: 'alice@acme.example', uid: ['00u1'] }))).rejects.toMatchObject({ code: 'token-invalid' });
+  });
   it.each([['JWT'], ['at+jwt'], ['application/at+jwt'], [null]])('typ %s', async (typ) => {
     expect((await verifier()(await issuer.token({}, { typ }))).kind).toBe('agent');
   });

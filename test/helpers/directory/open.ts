@@ -6,8 +6,16 @@ import { loadConfig, type LoadedConfig } from '../../../config/load.js';
 import { openLiveDirectory } from '../../../directory/open.js';
 import type { LiveDirectory } from '../../../directory/live/directory.js';
 
+const sampleIdentity = {
+  issuers: [
+    { issuer: 'https://idp.example', audience: 'countersign', algorithms: ['RS256'], principal: { claim: 'kind', agent: ['agent'], person: ['person'] } },
+  ],
+  login: { issuer: 'https://idp.example', clientId: 'inbox' },
+  operators: [],
+};
+
 /** A whole configuration of a temporary folder with this `directory` section and these agents. */
-export function configWith(directory: object, agents: readonly object[] = []): LoadedConfig & { remove(): void } {
+export function configWith(directory: object, agents: readonly object[] = [], identity: object = sampleIdentity): LoadedConfig & { remove(): void } {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'countersign-directory-'));
   const file = path.join(folder, 'countersign.yaml');
   writeFileSync(path.join(folder, 'agents.yaml'), stringify({ agents }));
@@ -19,13 +27,7 @@ export function configWith(directory: object, agents: readonly object[] = []): L
       temporal: { address: '127.0.0.1:7233', namespace: 'default' },
       keys: { directory: 'keys' },
       api: { host: '127.0.0.1', port: 0, publicUrl: 'http://127.0.0.1:8080', sessionSecretEnv: 'SESSION_SECRET' },
-      identity: {
-        issuers: [
-          { issuer: 'https://idp.example', audience: 'countersign', algorithms: ['RS256'], principal: { claim: 'kind', agent: ['agent'], person: ['person'] } },
-        ],
-        login: { issuer: 'https://idp.example', clientId: 'inbox' },
-        operators: [],
-      },
+      identity,
       directory: { agents: 'agents.yaml', ...directory },
       policy: { directory: 'policies', timeZone: 'Etc/UTC' },
       evidence: { file: 'evidence.sqlite' },

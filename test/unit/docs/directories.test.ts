@@ -20,3 +20,17 @@ describe('the examples of docs/directories.md', () => {
     else configWith(directory).remove();
   });
 });
+
+describe('the examples of docs/identity.md', () => {
+  const presets = blocks(readFileSync(path.join(root, 'docs/identity.md'), 'utf8')).filter(({ language }) => language === 'yaml');
+
+  it('show every preset', () => expect(presets.map(({ code }) => /provider: (\w+)/.exec(code)?.[1])).toEqual(['okta', 'entra', 'google']));
+
+  it.each(presets)('line $line is taken as it stands', ({ code }) => {
+    const { identity } = parse(code) as { readonly identity: object };
+    const config = configWith({ scim: { url: 'https://s.example', secretEnv: 'S', issuers: ['https://i.example'] } }, [], identity);
+    config.remove();
+    expect(config.identity.login.clientSecretEnv).toBe('COUNTERSIGN_OIDC_CLIENT_SECRET');
+    expect(config.identity.issuers).toHaveLength(1);
+  });
+});
