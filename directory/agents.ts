@@ -6,9 +6,16 @@ import type { Directory, DirectoryAgent } from './port.js';
 import { AgentsFile } from './schema.js';
 
 /** The part of a directory that knows agents. */
-export type Agents = Pick<Directory, 'agent' | 'agentByAccount' | 'agentsOwnedBy'>;
+export type Agents = Pick<Directory, 'agent' | 'agentByAccount' | 'agentsOwnedBy'> & {
+  /** Whether one of these is an agent's id, or the subject of one of its accounts under whatever issuer. */
+  anyOf(names: readonly string[]): Promise<boolean>;
+};
 
-type Index = { readonly byId: ReadonlyMap<string, DirectoryAgent>; readonly byAccount: ReadonlyMap<string, DirectoryAgent> };
+type Index = {
+  readonly byId: ReadonlyMap<string, DirectoryAgent>;
+  readonly byAccount: ReadonlyMap<string, DirectoryAgent>;
+  readonly names: ReadonlySet<string>;
+};
 
 const validate = new Ajv2020({ strict: true }).compile<AgentsFile>(AgentsFile);
 
@@ -31,8 +38,12 @@ export function createAgentsFile(file: string, developmentIssuer?: string): Agen
   }
 
   return {
-    agent: async (id) => (await index()).byId.get(id),
-    agentByAccount: async (issuer, subject) => (await index()).byAccount.get(JSON.stringify([issuer, subject])),
+    agent: async (id) => (await index()).byId.get(plain(id)),
+    agentByAccount: async (issuer, subject) => (await index()).byAccount.get(JSON.stringify([issuer, plain(subject)])),
+    anyOf: async (names) => {
+      const known = (await index()).names;
+      return names.some((name) => known.has(plain(name)));
+    },
     agentsOwnedBy: async (owner) =>
       [...(await index()).byId.values()]
         .filter((agent) => agent.owner === owner)
@@ -52,6 +63,7 @@ export function parseAgents(file: string, text: string): AgentsFile {
 function indexAgents(file: string, { agents }: AgentsFile, developmentIssuer: string | undefined): Index {
   const byId = new Map<string, DirectoryAgent>();
   const byAccount = new Map<string, DirectoryAgent>();
+  const names = new Set<string>();
   const twice = (what: string) => new CountersignError('config-invalid', `${file}: the same ${what} stands there twice.`);
   for (const entry of agents) {
     const accounts = entry.accounts.flatMap(({ issuer, subject }) => {
@@ -67,13 +79,22 @@ function indexAgents(file: string, { agents }: AgentsFile, developmentIssuer: st
       ...(entry.actsFor === undefined ? {} : { actsFor: entry.actsFor }),
       ...(entry.team === undefined ? {} : { team: entry.team }),
     };
-    if (byId.has(agent.id)) throw twice(`agent ${agent.id}`);
-    byId.set(agent.id, agent);
+    if (byId.has(plain(agent.id))) throw twice(`agent ${agent.id}`);
+    byId.set(plain(agent.id), agent);
+    names.add(plain(agent.id));
     for (const { issuer, subject } of accounts) {
-      const key = JSON.stringify([issuer, subject]);
+      names.add(plain(subject));
+      const key = JSON.stringify([issuer, plain(subject)]);
       if (byAccount.has(key)) throw twice(`account ${subject}`);
       byAccount.set(key, agent);
     }
   }
-  return { byId, byAccount };
+  return { byId, byAccount, names };
+}
+
+const guid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+// Microsoft writes the same GUID in either case.
+function plain(name: string): string {
+  return guid.test(name) ? name.toLowerCase() : name;
 }

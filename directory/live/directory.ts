@@ -153,9 +153,14 @@ export function createLiveDirectory(source: DirectorySource, options: LiveOption
     };
   }
 
-  async function believe(user: SourceUser, ask: Ask, fresh: boolean, groupsAsked?: Promise<readonly SourceGroup[]>): Promise<Belief> {
+  // Whichever account of a human is an agent's, and whatever it signs in with: believed as that human, the agent would decide.
+  const isAgents = (id: string, users: readonly SourceUser[]): Promise<boolean> => agents.anyOf([id, ...users.flatMap(namesOf)]);
+
+  /** The human with this account, or nobody if one of their accounts is an agent's. */
+  async function believe(user: SourceUser, ask: Ask, fresh: boolean, groupsAsked?: Promise<readonly SourceGroup[]>): Promise<Belief | undefined> {
     const askedAtMs = now();
     const users = await accountsOf(user, ask, fresh);
+    if (await isAgents(humanId(user), users)) return undefined;
     const found = (await Promise.all(users.map(({ id }) => (id === user.id && groupsAsked !== undefined ? groupsAsked : groupsOf(id, ask, fresh))))).flat();
     const id = humanId(user);
     const managerId = users.find((each) => each.managerId !== undefined)?.managerId;
@@ -170,7 +175,7 @@ export function createLiveDirectory(source: DirectorySource, options: LiveOption
 
   /** The human with this very id. Asked for one of several accounts of a human it knows nobody: ids must not be two names of one. */
   async function byId(id: string, ask: Ask, fresh: boolean): Promise<Belief | undefined> {
-    if (!isId(id) || (await agents.agent(id)) !== undefined) return undefined;
+    if (!isId(id) || (await agents.anyOf([id]))) return undefined;
     if (aliases && id.startsWith(humanPrefix)) {
       const [first] = await sameHuman(id.slice(humanPrefix.length), ask, fresh);
       return first === undefined || humanId(first) !== id ? undefined : believe(first, ask, fresh);
@@ -182,8 +187,7 @@ export function createLiveDirectory(source: DirectorySource, options: LiveOption
   }
 
   async function bySubject(issuer: string, subject: string, ask: Ask, fresh: boolean): Promise<Belief | undefined> {
-    // An account that is an agent's as well would let the agent decide.
-    if (!issuers.has(issuer) || (await agents.agentByAccount(issuer, subject)) !== undefined) return undefined;
+    if (!issuers.has(issuer) || (await agents.anyOf([subject]))) return undefined;
     if (source.usersBySubject === undefined) {
       const user = await account(subject, ask, fresh);
       return user === undefined ? undefined : believe(user, ask, fresh);
@@ -211,17 +215,20 @@ export function createLiveDirectory(source: DirectorySource, options: LiveOption
   async function only(found: readonly SourceUser[], ask: Ask, fresh: boolean): Promise<Belief | undefined> {
     const [first] = found;
     if (first === undefined || new Set(found.map(humanId)).size > 1) return undefined;
-    return (await agents.agent(humanId(first))) === undefined ? believe(first, ask, fresh) : undefined;
+    return believe(first, ask, fresh);
   }
 
   async function members({ people, groups: wanted }: ApproverSet, limit: number, ask: Ask): Promise<readonly DirectoryMember[]> {
     const found = new Map<string, DirectoryMember>();
     const named = await inTurns([...new Set(people)], async (id) => (await byIdLightly(id, ask)) ?? []);
     const listed = await Promise.all([...new Set(wanted)].map((group) => listOf(group, limit, ask)));
-    for (const users of [...named, ...listed.flat().map((user) => [user])]) {
+    const all = [...named, ...listed.flat().map((user) => [user])];
+    const someAgent = await agents.anyOf(all.flat().flatMap(namesOf));
+    for (const users of all) {
       const member = memberOf(users);
       if (member === undefined || !member.active || found.has(member.id)) continue;
       if (found.size >= limit) break;
+      if ((someAgent || member.id !== users[0]?.id) && (await isAgents(member.id, users))) continue;
       found.set(member.id, member);
     }
     return [...found.values()];
@@ -239,7 +246,7 @@ export function createLiveDirectory(source: DirectorySource, options: LiveOption
   }
 
   async function byIdLightly(id: string, ask: Ask): Promise<readonly SourceUser[] | undefined> {
-    if (!isId(id) || (await agents.agent(id)) !== undefined) return undefined;
+    if (!isId(id)) return undefined;
     if (aliases && id.startsWith(humanPrefix)) return sameHuman(id.slice(humanPrefix.length), ask, false);
     const user = await account(id, ask, false);
     return user === undefined || humanId(user) !== id ? undefined : [user];
@@ -276,16 +283,17 @@ export function createLiveDirectory(source: DirectorySource, options: LiveOption
     explain: (who) =>
       lookup(async (ask) => {
         if ('issuer' in who) return list(await bySubject(who.issuer, who.subject, ask, true));
-        if ('email' in who) return Promise.all((await source.userByEmail(who.email, ask)).map((user) => believe(user, ask, true)));
+        if ('email' in who) return (await Promise.all((await source.userByEmail(who.email, ask)).map((user) => believe(user, ask, true)))).flatMap(list);
         const exact = await byId(who.id, ask, true);
         if (exact !== undefined) return [exact];
         // For people who look: an account's own id leads to its human.
         const user = await account(who.id, ask, true);
-        return user === undefined ? [] : [await believe(user, ask, true)];
+        return user === undefined ? [] : list(await believe(user, ask, true));
       }),
   };
 }
 
+const namesOf = (user: SourceUser): readonly string[] => [user.id, user.subject, user.aadObjectId].filter((name) => name !== undefined);
 const list = <T>(value: T | undefined): readonly T[] => (value === undefined ? [] : [value]);
 
 /** Maps with a few at a time, in order. */

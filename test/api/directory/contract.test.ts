@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startGoogle, googleIds } from '../../helpers/directory/google.js';
-import { graphIds, startGraph } from '../../helpers/directory/graph.js';
+import { graphIds, graphTenant, startGraph } from '../../helpers/directory/graph.js';
 import type { Injected, Asked } from '../../helpers/directory/json-server.js';
 import { startOkta, oktaIds } from '../../helpers/directory/okta.js';
 import { openWith } from '../../helpers/directory/open.js';
@@ -192,6 +192,32 @@ describe.each(Object.entries(peers))('a directory of %s', (kind, { start, nests,
     expect(await directory.agentsOwnedBy(ada)).toEqual(['bot', peer.ids.cleo]);
     expect(await directory.personByAccount(peer.issuer, dan)).toBeUndefined();
     expect(await directory.person(peer.ids.cleo)).toBeUndefined();
+  });
+
+  it('believes no account of an agent to be a person, whichever issuer it is listed under and however its id is written', async () => {
+    const { ada, ben, benAdmin, cleo, owners, squad } = peer.ids;
+    const other = 'https://idp.example/other';
+    const written = kind === 'entra' ? (id: string) => id.toUpperCase() : (id: string) => id;
+    const agent = (id: string, subject: string, issuer = other) => ({ id, name: id, owner: cleo, accounts: [{ issuer, subject: written(subject) }] });
+    const agents = [agent('one-bot', ada), agent('two-bot', benAdmin), agent('three-bot', cleo, peer.issuer)];
+    const section = { issuers: [peer.issuer, other], aliases: { attribute: alias } };
+    for (const directory of [open({}, agents, section), open({}, agents, { ...section, issuers: [peer.issuer] })]) {
+      for (const id of [ada, ben, benAdmin, cleo]) {
+        expect(await directory.personByAccount(peer.issuer, id), id).toBeUndefined();
+        expect(await directory.person(id), id).toBeUndefined();
+        expect(await directory.personByTeams(graphTenant, id), id).toBeUndefined();
+        expect(await directory.explain({ id }), id).toEqual([]);
+      }
+      expect(await directory.person('human-e7')).toBeUndefined();
+      expect(await directory.explain({ email: 'ada.abel@acme.example' })).toEqual([]);
+      expect(await directory.agentByAccount(peer.issuer, cleo)).toMatchObject({ id: 'three-bot' });
+      const listed = await directory.members({ groups: [owners], people: [ada, cleo, 'human-e7'] }, 10);
+      expect(listed.map(({ id }) => id).filter((id) => id !== 'human-e7')).toEqual([]);
+      expect(await directory.members({ groups: [], people: ['human-e7'] }, 10)).toEqual([]);
+    }
+    // Without the agents all of them are people.
+    expect((await open({}, [], section).personByAccount(peer.issuer, cleo))?.id).toBe(cleo);
+    expect((await open().person(ben))?.groups).toContain(squad);
   });
 
   it('tells what is believed of somebody, and from where', async () => {
