@@ -16,9 +16,11 @@ import type { LiveTrustedKeys } from '../config/trusted-keys.js';
 import { importTrustedKeys, sign, type SigningKey } from '../domain/signing.js';
 import { loadPolicies } from '../policy/bundle.js';
 import { evaluate } from '../policy/evaluate.js';
+import { makePlan } from '../policy/plan.js';
 import { sampleView } from '../test/helpers/card-views.js';
 import { clockMs } from './clock.js';
 import { summarise, type Summary } from './measure.js';
+import { everybody, manyPeopleDirectory } from './plan.js';
 import { definitions, exportBody, issuer, policyFolder, requester, writePolicies } from './samples.js';
 
 export type Micro = { readonly name: string; readonly ms: Summary };
@@ -32,6 +34,9 @@ export async function measureSteps(
   const policies = path.join(folder, 'policies-50');
   writePolicies(policies, 50);
   const bundle = loadPolicies(policies);
+  const grouped = path.join(folder, 'policies-50-groups');
+  writePolicies(grouped, 50, { groups: everybody });
+  const groupBundle = loadPolicies(grouped);
   const definition = definitions.find((one) => one.name === exportBody.action);
   if (definition === undefined || bundle.policies.size !== 50) throw new TypeError('the samples are not what they should be');
   const request: ActionRequest = {
@@ -53,6 +58,14 @@ export async function measureSteps(
       parameters: exportBody.parameters,
     };
     const view = sampleView();
+    const many = manyPeopleDirectory({
+      id: requester.id,
+      name: requester.name,
+      active: true,
+      owner: requester.kind === 'agent' ? requester.owner : '',
+      accounts: [],
+    });
+    const connectors = new Map(definitions.map((one) => [one.name, one]));
     let appended = 0;
     return [
       // With keys read anew each time, since a process remembers what it has verified with those that it has.
@@ -66,6 +79,14 @@ export async function measureSteps(
       ),
       await steps('policy evaluation, 50 policies', () => {
         if (evaluate(bundle, request, facts).outcome !== 'review') throw new Error('the policies did not answer');
+      }),
+      await steps('plan, 10,000 people, warm', async () => {
+        const { plan } = await makePlan(
+          { bundle: () => groupBundle, directory: many, connectors, timeZone: 'Etc/UTC', environment: 'development' },
+          request,
+          new Date(),
+        );
+        if (plan.outcome !== 'review') throw new Error(`the plan did not come about: ${plan.denial?.detail ?? ''}`);
       }),
       await steps('adaptive card', () => void JSON.stringify(adaptiveCard(view, { publicUrl: 'https://countersign.example' }))),
       await steps('evidence entry, durable', () =>

@@ -71,11 +71,11 @@ export function instantChannel(notified: (id: string) => void): Channel {
   };
 }
 
-/** Writes `count` policies with one route of three people; exactly two of them match `exportBody`. */
-export function writePolicies(folder: string, count: number): void {
+/** Writes `count` policies with one route of three people, or of these approvers; exactly two of them match `exportBody`. */
+export function writePolicies(folder: string, count: number, approvers: object = { people: ['alice', 'bob', 'carol'] }): void {
   mkdirSync(folder, { recursive: true });
   copyFileSync(path.join(policyFolder, 'schema.cedarschema'), path.join(folder, 'schema.cedarschema'));
-  const stage = { name: 'Three people', approvers: { people: ['alice', 'bob', 'carol'] }, quorum: 3, expires_in: '24h', channels: ['inbox'] };
+  const stage = { name: 'Three people', approvers, quorum: 3, expires_in: '24h', channels: ['inbox'] };
   // JSON is YAML.
   writeFileSync(path.join(folder, 'routes.yaml'), JSON.stringify({ routes: { three: { stages: [stage] } } }));
   const matching = ['limit <= 10000', 'limit <= 5000'].map(
