@@ -90,8 +90,8 @@ function requestOf({ actionId, action, resource, requester, judged, at }: Record
     ...(onBehalfOf === undefined ? {} : { onBehalfOf }),
     ...(via === undefined ? {} : { via }),
     ...(durationMs === undefined ? {} : { durationMs }),
-    requestedAt,
     ...(tokenIssuedAt === undefined ? {} : { tokenIssuedAt }),
+    requestedAt,
     bodyDigest: 'sha256:00',
   };
 }
@@ -106,6 +106,7 @@ function unknownTo(
 ): string | undefined {
   const isUnknown = (path: string) => {
     const parameter = /^context\.parameters\.([^.]+)/.exec(path)?.[1];
+    if (judged === undefined && (path === 'context.onBehalfOf' || path.startsWith('context.requester.token'))) return true;
     return path === 'context.reason' || (parameter !== undefined && (judged === undefined || judged.withheld.includes(parameter)));
   };
   const reading = policies.flatMap((policy) => {
@@ -135,13 +136,13 @@ function compare(was: Plan, would: Plan): { readonly change: 'stricter' | 'weake
   if (was.outcome !== 'review') return undefined;
   const [more, less] = [fallsShort(was, would), fallsShort(would, was)];
   if (more !== undefined && less !== undefined) return { change: 'different', why: 'other people or stages, neither of which contains the other' };
-  if (more !== undefined) return { change: 'stricter', why: asked(more) };
-  return less === undefined ? undefined : { change: 'weaker', why: asked(less) };
+  if (more !== undefined) return { change: 'stricter', why: inWords(more, 'new', 'old') };
+  return less === undefined ? undefined : { change: 'weaker', why: inWords(less, 'old', 'new') };
 }
 
-// The comparison speaks of a plan and a policy; here these are two policies.
-function asked(text: string): string {
-  return text.replaceAll('in the plan', 'in the other').replaceAll('the plan', 'the other');
+// The comparison speaks of a plan that falls short of a policy; here both are policies.
+function inWords(text: string, demands: string, lacks: string): string {
+  return text.replaceAll(/\bof policy\b/g, `of the ${demands} policy`).replaceAll('the plan', `the ${lacks} one`);
 }
 
 function verdictOf({ outcome, policies, stages, denial }: Plan): Verdict {
