@@ -61,7 +61,7 @@ function providerOf(config: ProofProviderConfig, directory: Pick<Directory, 'per
     personOf: async (subject, claims) => {
       if (personClaim !== undefined) return textOf(claims[personClaim]);
       const account = subjectClaim === undefined ? subject : textOf(claims[subjectClaim]);
-      return account === undefined ? undefined : activeId(await directory.personByAccount(issuer, account));
+      return account === undefined ? undefined : activeId(await directory.personByAccount(issuer, account, { fresh: true }));
     },
   };
 }
