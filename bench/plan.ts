@@ -28,6 +28,7 @@ export function manyPeopleDirectory(agent: DirectoryAgent): Directory {
     agents: {
       agent: async (id) => (id === agent.id ? agent : undefined),
       agentByAccount: async () => undefined,
+      anyOf: async () => false,
       agentsOwnedBy: async () => [],
     },
     issuers: ['https://idp.example'],
