@@ -75,7 +75,9 @@ export function createLiveDirectory(source: DirectorySource, options: LiveOption
   }
 
   // Whoever is gone or inactive, or has left a group, is in no list that was made before.
-  const forget = (id: string): void => lists.deleteWhere((_key, users) => users.some((user) => user.id === id));
+  function forget(id: string): void {
+    for (const cache of [lists, humans]) cache.deleteWhere((_key, users) => users.some((user) => user.id === id && user.active));
+  }
   function noticeUsers(ids: readonly string[], users: readonly SourceUser[]): void {
     for (const id of ids) if (users.find((user) => user.id === id)?.active !== true) forget(id);
   }
@@ -95,18 +97,22 @@ export function createLiveDirectory(source: DirectorySource, options: LiveOption
     });
   }
 
+  /** The accounts of one human. Providers search an index that lags behind; it only tells which accounts to ask for. */
   async function sameHuman(value: string, ask: Ask, fresh: boolean): Promise<readonly SourceUser[]> {
+    const same = (user: SourceUser | undefined) => user?.alias?.toLowerCase() === value.toLowerCase();
     return humans.get(value.toLowerCase(), fresh, async () => {
-      const found = (await source.usersByAlias(value, ask)).filter((user) => user.alias?.toLowerCase() === value.toLowerCase());
-      if (found.length > mostAliases) throw new DirectoryTrouble('nonsense', 'too many accounts share one value of the alias attribute');
-      for (const user of found) requireId(user.id);
-      noticeUsers(
-        found.map((user) => user.id),
-        found,
-      );
+      const listed = (await source.usersByAlias(value, ask)).filter(same);
+      if (listed.length > mostAliases) throw new DirectoryTrouble('nonsense', 'too many accounts share one value of the alias attribute');
+      const found = (await reread(listed, ask, true)).filter((user) => user !== undefined);
+      if (found.length < listed.length || !found.every(same))
+        throw new DirectoryTrouble('nonsense', 'the search by the alias attribute finds accounts that have it no more');
       return [...found].sort((a, b) => (a.id < b.id ? -1 : 1));
     });
   }
+
+  /** What a search found, as each account is when it is asked for by its id. */
+  const reread = (users: readonly SourceUser[], ask: Ask, fresh: boolean): Promise<readonly (SourceUser | undefined)[]> =>
+    inTurns(users, ({ id }) => account(requireId(id), ask, fresh));
 
   const groupsOf = (id: string, ask: Ask, fresh: boolean) =>
     groups.get(id, fresh, async () => {
@@ -192,30 +198,22 @@ export function createLiveDirectory(source: DirectorySource, options: LiveOption
       const user = await account(subject, ask, fresh);
       return user === undefined ? undefined : believe(user, ask, fresh);
     }
-    const found = await source.usersBySubject(subject, ask);
-    return only(
-      found.filter((user) => user.subject === subject),
-      ask,
-      fresh,
-    );
+    return only(await source.usersBySubject(subject, ask), (user) => user.subject === subject, ask, fresh);
   }
 
   async function byTeams(tenantId: string, aadObjectId: string, ask: Ask, fresh: boolean): Promise<Belief | undefined> {
     if (options.teamsTenant === undefined || tenantId.toLowerCase() !== options.teamsTenant.toLowerCase() || !isId(aadObjectId)) return undefined;
     const wanted = aadObjectId.toLowerCase();
-    const found = await source.usersByTeams(wanted, ask);
-    return only(
-      found.filter((user) => user.aadObjectId?.toLowerCase() === wanted),
-      ask,
-      fresh,
-    );
+    return only(await source.usersByTeams(wanted, ask), (user) => user.aadObjectId?.toLowerCase() === wanted, ask, fresh);
   }
 
   /** What is believed of the one human that a search found. Several accounts that are not one human are nobody. */
-  async function only(found: readonly SourceUser[], ask: Ask, fresh: boolean): Promise<Belief | undefined> {
+  async function only(listed: readonly SourceUser[], meant: (user: SourceUser) => boolean, ask: Ask, fresh: boolean): Promise<Belief | undefined> {
+    const wanted = listed.filter(meant);
+    if (wanted.length > mostAliases) return undefined;
+    const found = (await reread(wanted, ask, fresh)).filter((user) => user !== undefined).filter(meant);
     const [first] = found;
-    if (first === undefined || new Set(found.map(humanId)).size > 1) return undefined;
-    return believe(first, ask, fresh);
+    return first === undefined || new Set(found.map(humanId)).size > 1 ? undefined : believe(first, ask, fresh);
   }
 
   async function members({ people, groups: wanted }: ApproverSet, limit: number, ask: Ask): Promise<readonly DirectoryMember[]> {
@@ -283,7 +281,10 @@ export function createLiveDirectory(source: DirectorySource, options: LiveOption
     explain: (who) =>
       lookup(async (ask) => {
         if ('issuer' in who) return list(await bySubject(who.issuer, who.subject, ask, true));
-        if ('email' in who) return (await Promise.all((await source.userByEmail(who.email, ask)).map((user) => believe(user, ask, true)))).flatMap(list);
+        if ('email' in who) {
+          const found = (await reread(await source.userByEmail(who.email, ask), ask, true)).flatMap(list);
+          return (await Promise.all(found.map((user) => believe(user, ask, true)))).flatMap(list);
+        }
         const exact = await byId(who.id, ask, true);
         if (exact !== undefined) return [exact];
         // For people who look: an account's own id leads to its human.

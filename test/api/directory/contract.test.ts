@@ -14,6 +14,7 @@ type Peer = {
   readonly secret: string;
   readonly injected: Injected;
   readonly asked: readonly Asked[];
+  readonly index: { lags: boolean };
   disable(id: string): Promise<void> | void;
   leave(id: string, group: string): Promise<void> | void;
   stop(): Promise<void>;
@@ -239,5 +240,20 @@ describe.each(Object.entries(peers))('a directory of %s', (kind, { start, nests,
     expect((await directory.person(ada, { fresh: true }))?.active).toBe(false);
     expect(await list()).not.toContain(ada);
     expect((await directory.person(ada))?.active).toBe(false);
+  });
+
+  it('takes what a search says of somebody for nothing but a hint: each account is read by its id', async () => {
+    const { ben, benAdmin } = peer.ids;
+    const teams = kind === 'entra' ? {} : { teams: { tenantId: graphTenant, attribute: alias } };
+    const directory = open({ cacheSeconds: 10 }, [], { aliases: { attribute: alias }, ...teams });
+    const clicker = kind === 'entra' ? ben : 'E7';
+    expect((await directory.person('human-e7', { fresh: true }))?.active).toBe(true);
+    expect((await directory.personByTeams(graphTenant, clicker, { fresh: true }))?.active).toBe(true);
+    peer.index.lags = true;
+    await peer.disable(benAdmin);
+    for (const id of [ben, benAdmin]) expect((await directory.personByAccount(peer.issuer, id, { fresh: true }))?.active, id).toBe(false);
+    expect((await directory.person('human-e7', { fresh: true }))?.active).toBe(false);
+    expect((await directory.personByTeams(graphTenant, clicker, { fresh: true }))?.active).toBe(false);
+    expect(await directory.members({ groups: [], people: ['human-e7'] }, 10)).toEqual([]);
   });
 });
