@@ -1,7 +1,7 @@
 import { activityInfo, cancellationSignal, log } from '@temporalio/activity';
 import { CountersignError } from '../domain/errors.js';
 import type { ChannelRef, Plan } from '../domain/plan.js';
-import { approversAt, involvedIn, isMember, type Candidate } from '../domain/separation.js';
+import { approversEver, involvedIn, isMember, type Candidate } from '../domain/separation.js';
 import type { TrustedParts, ViewTrust } from '../domain/trusted-view.js';
 import type { ActionView, SignedState } from '../domain/view.js';
 import type { CardHandle, Recipient } from './ports.js';
@@ -75,7 +75,7 @@ function requirePlace({ plan }: TrustedParts, to: ChannelRef): Plan {
 
 function isAsked(plan: Plan, { request }: TrustedParts, person: Candidate): boolean {
   if (plan.excluded.includes(person.id) || involvedIn(request).includes(person.id)) return false;
-  return plan.stages.some((stage) => isMember(approversAt(stage, stage.escalations.length), person));
+  return plan.stages.some((stage) => isMember(approversEver(stage), person));
 }
 
 function groupByKind(handles: readonly CardHandle[]): Map<CardHandle['kind'], CardHandle[]> {

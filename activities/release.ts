@@ -38,14 +38,14 @@ export async function release(deps: WorkerDeps, input: JudgeInput, plan: Plan): 
   };
   const key = `released:${digestJson(content.decisionIds)}`;
   // A task that is done over is given what was released before; what came into evidence since then came later.
-  const stands = againstRelease(before, before.find((entry) => entry.key === key)?.position);
+  const stands = againstRelease(plan, before, before.find((entry) => entry.key === key)?.position);
   if (stands !== undefined) return stands;
   const times = { issuedAt: Math.floor(nowMs / 1000), expiresAt: Math.floor(Date.parse(plan.expiresAt) / 1000), id: deps.newId() };
   const signed = await sign('release', deps.policyKey, content, times);
   const entry = await deps.evidence.append({ actionId: request.id, key, kind: 'released', at: content.releasedAt, body: { release: signed } });
   // The log puts a release and a rejection that meet here in an order, and that order counts.
   return (
-    againstRelease(await deps.evidence.ofAction(request.id), entry.position) ?? {
+    againstRelease(plan, await deps.evidence.ofAction(request.id), entry.position) ?? {
       verdict: 'released',
       release: (entry.body as { readonly release: string }).release,
     }
@@ -63,14 +63,25 @@ export async function isReleased(entries: readonly RecordedEntry[], actionId: st
 }
 
 /** What evidence holds against a release at this position of the log, or against a new one. */
-function againstRelease(entries: readonly RecordedEntry[], position = Infinity): Withheld | undefined {
+function againstRelease(plan: Plan, entries: readonly RecordedEntry[], position = Infinity): Withheld | undefined {
   const earlier = entries.filter((entry) => entry.position < position);
-  if (earlier.some((entry) => isAcceptedDecision(entry, 'reject')))
-    return withheld('rejected', 'action-rejected', 'The evidence holds a rejection of this action.');
+  if (isRejected(plan, earlier)) return withheld('rejected', 'action-rejected', 'The evidence holds a rejection of this action.');
   if (earlier.some((entry) => entry.kind === 'cancelled'))
     return withheld('cancelled', 'action-cancelled', 'The evidence holds a cancellation of this action.');
   if (earlier.some((entry) => entry.kind === 'closed')) return withheld('error', 'decision-on-final', 'The evidence says that this action is closed.');
   return undefined;
+}
+
+/** Whether as many people have rejected as the plan asks for: one, unless a stage says otherwise. Then those under another plan do not count. */
+function isRejected(plan: Plan, entries: readonly RecordedEntry[]): boolean {
+  const rejections = entries.filter((entry) => isAcceptedDecision(entry, 'reject'));
+  if (plan.stages.every((stage) => stage.rejectQuorum === undefined)) return rejections.length > 0;
+  const digest = planDigest(plan);
+  const records = rejections.map((entry) => (unwrap(entry).body as unknown as { readonly record: DecisionRecord }).record);
+  return plan.stages.some(({ rejectQuorum = 1 }, at) => {
+    const people = records.filter(({ stage, decision }) => stage === at && decision?.planDigest === digest).map(({ decision }) => decision?.person.id);
+    return new Set(people).size >= rejectQuorum;
+  });
 }
 
 /** Whether the last word of evidence on this very decision is that it counts. */

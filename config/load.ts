@@ -82,7 +82,7 @@ export function describe(file: string, document: Document, lines: LineCounter, e
 }
 
 /** The line of the innermost of these members that stands in the document. */
-export function lineOf(document: Document, lines: LineCounter, keys: readonly string[]): number {
+export function lineOf(document: Document, lines: LineCounter, keys: readonly (string | number)[]): number {
   for (let length = keys.length; length > 0; length -= 1) {
     const node = document.getIn(keys.slice(0, length), true) as { range?: [number, number, number] } | undefined;
     if (node?.range !== undefined) return lines.linePos(node.range[0]).line;

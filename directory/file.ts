@@ -113,6 +113,7 @@ function index(data: DirectoryFile, developmentIssuer: string | undefined): Snap
       active: entry.active ?? true,
       groups: entry.groups,
       accounts: accountsOf(entry.accounts),
+      ...(entry.manager === undefined ? {} : { manager: entry.manager }),
       ...(email === undefined ? {} : { email }),
       ...(teams === undefined ? {} : { teams }),
     };
@@ -122,6 +123,9 @@ function index(data: DirectoryFile, developmentIssuer: string | undefined): Snap
     for (const account of person.accounts) put(personByAccount, key(account.issuer, account.subject), person, 'account');
     if (teams !== undefined) put(personByTeams, teamsKey(teams.tenantId, teams.aadObjectId), person, 'Teams identity');
   }
+  for (const { id, manager } of people.values())
+    if (manager !== undefined && (manager === id || !people.has(manager)))
+      throw new CountersignError('config-invalid', `${id} reports to ${manager}, who is not somebody else in the directory.`);
   for (const entry of data.agents) {
     const agent: DirectoryAgent = {
       id: entry.id,

@@ -39,6 +39,8 @@ export const DirectoryFile = Type.Object(
           email: Type.Optional(Type.String({ maxLength: 320 })),
           active: Type.Optional(Type.Boolean()),
           groups: Type.Array(Id),
+          /** Whom they report to. */
+          manager: Type.Optional(Id),
           accounts: Accounts,
           teams: Type.Optional(Type.Object({ tenantId: Id, aadObjectId: Id }, strict)),
         },

@@ -7,7 +7,7 @@ import { isJsonObject } from './json.js';
 import { planDigest, type Plan, type PlanStage } from './plan.js';
 import { weigh, type DecisionProof, type ProofVerifier, type Proven } from './proof.js';
 import { clockSkewMs, refuseRelease } from './release.js';
-import { involvedIn, isSoundStage, refuseApprover } from './separation.js';
+import { approversAt, dueLevel, involvedIn, isMember, isSoundStage, refuseApprover, replacesApprovers } from './separation.js';
 import { isDecision, isPlan } from './shapes.js';
 import { isSignedWhen, verify, type TrustedKeys } from './signing.js';
 
@@ -184,7 +184,8 @@ async function verifyApprovals(
     const problem = refuseDecision(decision, grant, plan, digest, nowMs) ?? refuseStageTime(decision, stage, index, startMs);
     if (problem !== undefined) return problem;
     const proven = await weigh(decision, approval.proof, proofs);
-    const level = escalationLevel(stage, startMs, decision);
+    const levels = levelsAt(stage, index, startMs, decision);
+    const level = levels.find((one) => isMember(approversAt(stage, one), decision.person)) ?? levels.at(-1) ?? 0;
     const refusal = refuseApprover({
       stage,
       level,
@@ -211,6 +212,9 @@ function refuseDecision(decision: Decision, grant: Pick<Grant, 'request'>, plan:
   if (decision.actionDigest !== digest) return refused('approval: of another digest', 'decision-digest-mismatch');
   if (decision.planDigest !== planDigest(plan)) return refused('approval: under another plan', 'decision-digest-mismatch');
   const decidedAtMs = Date.parse(decision.decidedAt);
+  // What is no time compares as false, and must not pass.
+  if (plan.decideBy !== undefined && !(decidedAtMs < Date.parse(plan.decideBy) + clockSkewMs))
+    return refused('approval: after the deadline', 'decision-expired');
   if (decidedAtMs >= Date.parse(plan.expiresAt)) return refused('approval: after the deadline', 'decision-expired');
   if (decidedAtMs < Date.parse(plan.evaluatedAt) - clockSkewMs || decidedAtMs > nowMs + clockSkewMs) return refused('approval: its time cannot be');
   return undefined;
@@ -227,8 +231,12 @@ function refuseStageTime(decision: Decision, stage: PlanStage, index: number, st
 }
 
 // An escalation can only have happened if its time had come when the decision was made. The stage began no
-// earlier than `startMs`, so this bound admits nobody too early by more than the clocks may differ.
-function escalationLevel(stage: PlanStage, startMs: number, decision: Decision): number {
-  const elapsedMs = Date.parse(decision.decidedAt) - startMs + clockSkewMs;
-  return stage.escalations.filter((step) => step.afterMs <= elapsedMs).length;
+// earlier than `startMs`, so the upper bound admits nobody too early by more than the clocks may differ. Whom an escalation
+// has replaced may have decided just before it, and a later stage may have begun a while after `startMs`.
+function levelsAt(stage: PlanStage, index: number, startMs: number, decision: Decision): readonly number[] {
+  const elapsedMs = Date.parse(decision.decidedAt) - startMs;
+  const highest = dueLevel(stage, elapsedMs + clockSkewMs);
+  if (!replacesApprovers(stage)) return [highest];
+  const lowest = dueLevel(stage, elapsedMs - (index === 0 ? clockSkewMs : stageSlackMs));
+  return Array.from({ length: highest - lowest + 1 }, (_, step) => lowest + step);
 }

@@ -9,8 +9,13 @@ export type ApproverSet = { readonly groups: readonly string[]; readonly people:
 /** Where a card goes. `teams` without a channel id means a personal card to each approver. */
 export type ChannelRef = { readonly kind: 'teams' | 'slack' | 'inbox'; readonly channelId?: string };
 
-/** One step of the escalation chain: after `afterMs` of silence, these people may decide too and are told. */
-export type Escalation = { readonly afterMs: number; readonly approvers: ApproverSet; readonly channels: readonly ChannelRef[] };
+/** One step of the escalation chain: after `afterMs` of silence, these people may decide too and are told; with `replace`, they alone. */
+export type Escalation = {
+  readonly afterMs: number;
+  readonly approvers: ApproverSet;
+  readonly channels: readonly ChannelRef[];
+  readonly mode?: 'replace';
+};
 
 /** One stage: `quorum` distinct humans out of `approvers` must approve before `expiresInMs` is over. */
 export type PlanStage = {
@@ -26,6 +31,8 @@ export type PlanStage = {
   readonly channels: readonly ChannelRef[];
   /** Refuses an approver an action of whom somebody behind this one approved within this time. Absent: it is shown, and not refused. */
   readonly circles?: { readonly refuseWithinMs: number };
+  /** How many people must reject to end the action; one when absent. */
+  readonly rejectQuorum?: number;
 };
 
 /** Risk from 0 to 100 with the signals that made it up. */
@@ -53,6 +60,8 @@ export type Plan = {
   readonly circles?: readonly { readonly approver: PersonId; readonly with: PersonId; readonly at: string }[];
   readonly policyDigest: Digest;
   readonly evaluatedAt: string;
+  /** After this time nothing may be decided under this plan, whatever its stages would still allow; absent: they alone say when. */
+  readonly decideBy?: string;
   /** After this time nothing may be decided or executed under this plan. */
   readonly expiresAt: string;
 };

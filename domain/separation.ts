@@ -27,7 +27,28 @@ export function isMember(approvers: ApproverSet, candidate: Candidate): boolean 
 
 /** Who may decide a stage once its first `level` escalations have happened. */
 export function approversAt(stage: PlanStage, level: number): ApproverSet {
-  const sets = [stage.approvers, ...stage.escalations.slice(0, level).map((step: Escalation) => step.approvers)];
+  const steps = stage.escalations.slice(0, level);
+  const replaced = steps.findLastIndex((step) => step.mode === 'replace');
+  const sets = [...(replaced < 0 ? [stage.approvers] : []), ...steps.slice(Math.max(0, replaced)).map((step: Escalation) => step.approvers)];
+  return union(sets);
+}
+
+/** Everybody who may decide a stage at any time. */
+export function approversEver(stage: PlanStage): ApproverSet {
+  return union([stage.approvers, ...stage.escalations.map((step) => step.approvers)]);
+}
+
+/** How many escalations are due when a stage has lasted this long. */
+export function dueLevel(stage: PlanStage, elapsedMs: number): number {
+  return stage.escalations.filter((step) => step.afterMs <= elapsedMs).length;
+}
+
+/** True when an escalation takes the place of those who were asked before. */
+export function replacesApprovers(stage: PlanStage): boolean {
+  return stage.escalations.some((step) => step.mode === 'replace');
+}
+
+function union(sets: readonly ApproverSet[]): ApproverSet {
   return { groups: [...new Set(sets.flatMap((set) => set.groups))], people: [...new Set(sets.flatMap((set) => set.people))] };
 }
 

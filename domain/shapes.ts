@@ -16,7 +16,7 @@ const approverSet = (value: unknown): boolean => isJsonObject(value) && texts(va
 
 function stage(value: unknown): boolean {
   if (!isJsonObject(value)) return false;
-  const { name, route, approvers, quorum, expiresInMs, assurance, escalations, remindAfterMs, channels, circles } = value;
+  const { name, route, approvers, quorum, expiresInMs, assurance, escalations, remindAfterMs, channels, circles, rejectQuorum } = value;
   return (
     text(name) &&
     text(route) &&
@@ -28,7 +28,14 @@ function stage(value: unknown): boolean {
     Array.isArray(channels) &&
     (circles === undefined || (isJsonObject(circles) && typeof circles['refuseWithinMs'] === 'number' && circles['refuseWithinMs'] > 0)) &&
     Array.isArray(escalations) &&
-    escalations.every((step) => isJsonObject(step) && typeof step['afterMs'] === 'number' && approverSet(step['approvers']))
+    (rejectQuorum === undefined || (Number.isInteger(rejectQuorum) && (rejectQuorum as number) >= 1)) &&
+    escalations.every(
+      (step) =>
+        isJsonObject(step) &&
+        typeof step['afterMs'] === 'number' &&
+        approverSet(step['approvers']) &&
+        (step['mode'] === undefined || step['mode'] === 'replace'),
+    )
   );
 }
 
@@ -54,7 +61,7 @@ export function isRequest(value: unknown): value is ActionRequest {
 
 /** True when the content of a signed plan has the shape of one. */
 export function isPlan(value: JsonObject): value is JsonObject & Plan {
-  const { actionId, requestDigest, outcome, policies, stages, mask, executorFloor, excluded, circles, policyDigest, evaluatedAt, expiresAt } = value;
+  const { actionId, requestDigest, outcome, policies, stages, mask, executorFloor, excluded, circles, policyDigest, evaluatedAt, decideBy, expiresAt } = value;
   return (
     text(actionId) &&
     text(requestDigest) &&
@@ -67,6 +74,7 @@ export function isPlan(value: JsonObject): value is JsonObject & Plan {
       (Array.isArray(circles) && circles.every((one) => isJsonObject(one) && text(one['approver']) && text(one['with']) && time(one['at'])))) &&
     text(policyDigest) &&
     time(evaluatedAt) &&
+    (decideBy === undefined || time(decideBy)) &&
     time(expiresAt) &&
     Array.isArray(stages) &&
     stages.every(stage)

@@ -1,6 +1,6 @@
 import type { ApproverSet, Plan, PlanStage } from './plan.js';
 import { assuranceSuffices } from './principal.js';
-import { approversAt } from './separation.js';
+import { approversAt, dueLevel, replacesApprovers } from './separation.js';
 
 /**
  * Says in what a signed plan asks for less than an evaluation of one's own, made for the same request; undefined if in
@@ -34,7 +34,19 @@ function shortReview(plan: Plan, mine: Plan): string | undefined {
   }
   // Another stage may be asked for, and must not let the approvals of these live on: by now policy would have ended its own plan.
   if (Date.parse(mine.evaluatedAt) - Date.parse(plan.evaluatedAt) > lifetimeMs(mine)) return 'the plan is older than policy lets one become';
-  return lifetimeMs(plan) - stagesMs(plan) > lifetimeMs(mine) - stagesMs(mine) ? 'the plan lives longer after its last stage than policy lets it' : undefined;
+  if (mine.decideBy !== undefined) {
+    // With a deadline for all, what the stages add up to is no measure of how long a plan lives.
+    if (!(decidableMs(plan) <= decidableMs(mine))) return 'the plan may be decided for longer than policy lets it';
+    return lifetimeMs(plan) - decidableMs(plan) > lifetimeMs(mine) - decidableMs(mine) ? tooLong : undefined;
+  }
+  return lifetimeMs(plan) - stagesMs(plan) > lifetimeMs(mine) - stagesMs(mine) ? tooLong : undefined;
+}
+
+const tooLong = 'the plan lives longer after its last stage than policy lets it';
+
+/** How long a plan with a deadline for all may be decided; no number for one without. */
+function decidableMs(plan: Plan): number {
+  return Date.parse(plan.decideBy ?? '') - Date.parse(plan.evaluatedAt);
 }
 
 /** What people saw is what policy shows them: a plan that hides more has them decide blind, and one that hides less tells them what they must not know. */
@@ -58,6 +70,7 @@ function shortStage(candidate: PlanStage, stage: PlanStage): string | undefined 
   if (!assuranceSuffices(candidate.assurance, stage.assurance)) return `assurance ${candidate.assurance} instead of ${stage.assurance}`;
   if (candidate.expiresInMs > stage.expiresInMs) return 'more time to decide';
   if (!within(candidate.approvers, stage.approvers)) return 'other approvers';
+  if ((candidate.rejectQuorum ?? 1) > (stage.rejectQuorum ?? 1)) return `${candidate.rejectQuorum} people must reject instead of ${stage.rejectQuorum ?? 1}`;
   // Written so that a window that is no number is too short.
   if (stage.circles !== undefined && !((candidate.circles?.refuseWithinMs ?? 0) >= stage.circles.refuseWithinMs)) return 'circles are let through';
   let afterMs = 0;
@@ -68,7 +81,14 @@ function shortStage(candidate: PlanStage, stage: PlanStage): string | undefined 
     const reached = stage.escalations.filter((mine) => mine.afterMs <= step.afterMs).length;
     if (!within(step.approvers, approversAt(stage, reached))) return 'other approvers after an escalation, or earlier';
   }
-  return undefined;
+  return replacesApprovers(stage) ? shortReplacement(candidate, stage) : undefined;
+}
+
+/** Whether those whom policy replaces could still decide: looked at whenever somebody comes or goes in either. */
+function shortReplacement(candidate: PlanStage, stage: PlanStage): string | undefined {
+  const times = [...candidate.escalations, ...stage.escalations].map((step) => step.afterMs);
+  const open = times.find((afterMs) => !within(approversAt(candidate, dueLevel(candidate, afterMs)), approversAt(stage, dueLevel(stage, afterMs))));
+  return open === undefined ? undefined : 'people may decide whom an escalation should have replaced';
 }
 
 function within(inner: ApproverSet, outer: ApproverSet): boolean {

@@ -156,10 +156,10 @@ function viewState({ request, plan }: TrustedParts, value: unknown): ViewState {
   if (plan === undefined || stage === undefined) throw forged('it waits for people in no stage of its plan');
   const excluded = [...plan.content.excluded, ...involvedIn(request)];
   const startMs = Date.parse(plan.content.evaluatedAt);
-  const latestMs = Date.parse(plan.content.expiresAt);
+  const latestMs = Date.parse(plan.content.decideBy ?? plan.content.expiresAt);
   const saidMs = Date.parse(deadlineAt ?? '');
   // The first stage begins with the plan; of a later one only the end of all is known.
-  const deadlineMs = said.index === 0 ? startMs + stage.expiresInMs : Math.min(Number.isNaN(saidMs) ? latestMs : saidMs, latestMs);
+  const deadlineMs = said.index === 0 ? Math.min(startMs + stage.expiresInMs, latestMs) : Math.min(Number.isNaN(saidMs) ? latestMs : saidMs, latestMs);
   return {
     ...rest,
     stage: {

@@ -5,14 +5,13 @@ import type { FreezeWindow } from '../domain/calendar.js';
 import type { Catalog } from '../domain/catalog.js';
 import { digestJson, type Digest } from '../domain/digest.js';
 import { CountersignError } from '../domain/errors.js';
-import type { PlanStage } from '../domain/plan.js';
 import { defaultRules, type RiskRules } from '../domain/risk/rules.js';
 import { parseCalendar } from './calendar.js';
 import { parseCatalog } from './catalog.js';
 import { indexEntries, readEntries, validateEntries, type PolicyEntry } from './entries.js';
 import { unknownWord } from './known-words.js';
 import { parseRiskRules } from './risk-rules.js';
-import { parseRoutes } from './routes.js';
+import { parseRoutes, type RouteStage } from './routes.js';
 import { schemaShape, type SchemaShape } from './schema-shape.js';
 
 /** A policy folder that passed every check, parsed once and ready to be asked. */
@@ -20,7 +19,7 @@ export type PolicyBundle = {
   /** Digest over name and content of every file that counts. */
   readonly digest: Digest;
   readonly policies: ReadonlyMap<string, PolicyEntry>;
-  readonly routes: ReadonlyMap<string, readonly PlanStage[]>;
+  readonly routes: ReadonlyMap<string, readonly RouteStage[]>;
   /** What is said of resources; undefined in a folder without a catalogue. */
   readonly catalog: Catalog | undefined;
   readonly windows: readonly FreezeWindow[];

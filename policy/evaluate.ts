@@ -1,15 +1,15 @@
 import * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import type { ErrorCode } from '../domain/errors.js';
-import type { PlanStage } from '../domain/plan.js';
 import type { ActionRequest } from '../domain/request.js';
 import type { PolicyBundle } from './bundle.js';
 import { cedarRequest, type PolicyFacts } from './context.js';
 import { obliged, strictest, type Obligations } from './obligations.js';
+import type { RouteStage } from './routes.js';
 
 /** What policy answers. */
 export type PolicyAnswer =
   | { readonly outcome: 'allow'; readonly policies: readonly string[] }
-  | { readonly outcome: 'review'; readonly policies: readonly string[]; readonly stages: readonly PlanStage[]; readonly obligations: Obligations }
+  | { readonly outcome: 'review'; readonly policies: readonly string[]; readonly stages: readonly RouteStage[]; readonly obligations: Obligations }
   | { readonly outcome: 'deny'; readonly policies: readonly string[]; readonly code: ErrorCode; readonly detail: string };
 
 /**

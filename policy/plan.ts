@@ -12,6 +12,7 @@ import { requestDigest, type ActionRequest } from '../domain/request.js';
 import type { Refusal } from '../domain/separation.js';
 import type { PersonId, PersonRef, Principal } from '../domain/principal.js';
 import type { PolicyBundle } from './bundle.js';
+import { decidableWithinMs, resolveStages } from './resolve-stages.js';
 import { possibleCircles, staff, withCircles } from './staffing.js';
 import { evaluate, type PolicyAnswer } from './evaluate.js';
 import type { Obligations } from './obligations.js';
@@ -78,7 +79,8 @@ export async function makePlan(deps: PlanDeps, request: ActionRequest, now: Date
   });
   if (refusal !== undefined) return { plan: denied({ policies: [], ...refusal }) };
   try {
-    const { owner, beneficiary, requester, team, others } = await involved(deps.directory, request);
+    const people = await involved(deps.directory, request);
+    const { owner, beneficiary, requester, team, others } = people;
     const names = { ...(owner === undefined ? {} : { owner: ref(owner) }), ...(beneficiary === undefined ? {} : { onBehalfOf: ref(beneficiary) }) };
     const excluded = [...new Set([owner?.id, beneficiary?.id, requester?.id, ...others].filter((id) => id !== undefined))].sort();
     const definition = deps.connectors.get(request.action);
@@ -101,13 +103,19 @@ export async function makePlan(deps: PlanDeps, request: ActionRequest, now: Date
       parameters: policyParameters(definition, request.parameters),
     });
     if (answer.outcome === 'deny') return { plan: denied(answer, excluded), ...names };
-    const stages = answer.outcome === 'review' ? answer.stages : [];
+    const route = answer.outcome === 'review' ? answer.stages : [];
+    const stages = await resolveStages(deps.directory, route, people, excluded);
     const circles = await possibleCircles(deps.approvalsBy, request, stages, now);
     const { gap, candidates } = await staff(deps.directory, stages, excluded, { facts: circles, now });
     if (gap !== undefined) return { plan: denied({ policies: answer.policies, code: 'route-unsatisfiable', detail: gap }, excluded), ...names };
     const shown = circles.filter(({ of }) => candidates.has(of)).slice(0, maxCircles);
     const { mask, executorFloor }: Obligations = answer.outcome === 'review' ? answer.obligations : {};
-    const lifetimeMs = stages.reduce((sum, stage) => sum + stage.expiresInMs, 0) + executionWindowMs;
+    const withinMs = decidableWithinMs(route);
+    const decidableMs = Math.min(
+      stages.reduce((sum, stage) => sum + stage.expiresInMs, 0),
+      withinMs ?? Infinity,
+    );
+    const later = (ms: number) => new Date(now.getTime() + ms).toISOString();
     return {
       plan: {
         ...base,
@@ -118,7 +126,8 @@ export async function makePlan(deps: PlanDeps, request: ActionRequest, now: Date
         ...(executorFloor === undefined ? {} : { executorFloor }),
         stages,
         excluded,
-        expiresAt: new Date(now.getTime() + lifetimeMs).toISOString(),
+        ...(withinMs === undefined ? {} : { decideBy: later(decidableMs) }),
+        expiresAt: later(decidableMs + executionWindowMs),
       },
       ...names,
     };

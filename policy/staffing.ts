@@ -3,7 +3,7 @@ import { circleSince, circleWindowMs, humansBehind, type ApprovalFact } from '..
 import type { Plan, PlanStage, Risk } from '../domain/plan.js';
 import type { PersonId } from '../domain/principal.js';
 import type { ActionRequest } from '../domain/request.js';
-import { approversAt, canStaff } from '../domain/separation.js';
+import { approversEver, canStaff } from '../domain/separation.js';
 
 const memberLimit = 500;
 
@@ -23,7 +23,7 @@ export async function staff(
   const seats: { quorum: number; candidates: readonly PersonId[] }[] = [];
   const candidates = new Map<PersonId, string>();
   for (const stage of stages) {
-    const members = await directory.members(approversAt(stage, stage.escalations.length), memberLimit);
+    const members = await directory.members(approversEver(stage), memberLimit);
     const people = members.filter(({ id }) => !excluded.includes(id));
     for (const { id, name } of people) candidates.set(id, name);
     const since = stage.circles === undefined ? undefined : circleSince(circles.now.toISOString(), stage.circles.refuseWithinMs);

@@ -6,7 +6,7 @@ import type { PlanStage } from '../domain/plan.js';
 import type { PersonRef } from '../domain/principal.js';
 import type { DecisionProof } from '../domain/proof.js';
 import type { ActionRequest } from '../domain/request.js';
-import type { Refusal } from '../domain/separation.js';
+import { dueLevel, replacesApprovers, type Refusal } from '../domain/separation.js';
 import { isFinal, type ActionStatus, type ActionView, type SignedParts, type SignedState, type StoryEvent } from '../domain/view.js';
 
 const maxStory = 200;
@@ -44,6 +44,8 @@ export class ActionState {
   /** The worker's word that the approvals in force may be executed. */
   release: string | undefined;
   readonly approvals: Approval[] = [];
+  /** Rejections that count, and did not end the action alone. */
+  readonly rejections: Omit<Approval, 'decision' | 'proof'>[] = [];
   readonly handles: CardHandle[] = [];
   /** Everybody who was ever asked, by id. */
   readonly asked: string[] = [];
@@ -68,7 +70,9 @@ export class ActionState {
   }
 
   get deadlineMs(): number | undefined {
-    return this.stage === undefined ? undefined : this.stageStartedAtMs + this.stage.expiresInMs;
+    if (this.stage === undefined) return undefined;
+    const { decideBy } = this.current.plan;
+    return Math.min(this.stageStartedAtMs + this.stage.expiresInMs, decideBy === undefined ? Infinity : Date.parse(decideBy));
   }
 
   get current(): OpenResult {
@@ -85,6 +89,22 @@ export class ActionState {
     return this.approvals.filter((approval) => approval.round === this.round);
   }
 
+  /** Rejections that count under the plan in force. */
+  get rejectionsInForce(): ActionState['rejections'] {
+    return this.rejections.filter((rejection) => rejection.round === this.round);
+  }
+
+  /** Ids of those who have said what they think of the plan in force. */
+  get decided(): readonly string[] {
+    return [...this.approvalsInForce, ...this.rejectionsInForce].map(({ person }) => person.id);
+  }
+
+  /** How many escalations are due. Where one takes the place of others, the clock counts and not the timer, which may be late. */
+  levelAt(nowMs: number): number {
+    const { stage, escalationLevel } = this;
+    return stage !== undefined && replacesApprovers(stage) ? Math.max(escalationLevel, dueLevel(stage, nowMs - this.stageStartedAtMs)) : escalationLevel;
+  }
+
   /** True when one more approval is the last that the plan asks for. */
   get completes(): boolean {
     const { stage, opened, stageIndex } = this;
@@ -94,8 +114,7 @@ export class ActionState {
 
   /** Who may decide the present stage and has not done so. */
   get undecided(): readonly PersonRef[] {
-    const counted = this.approvalsInForce.map((approval) => approval.person.id);
-    return this.approvers.filter((person) => !counted.includes(person.id));
+    return this.approvers.filter((person) => !this.decided.includes(person.id));
   }
 
   startStage(index: number, approvers: readonly PersonRef[], nowMs: number): void {

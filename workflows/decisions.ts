@@ -2,6 +2,7 @@ import { condition } from '@temporalio/workflow';
 import type { Judgement } from '../activities/types.js';
 import type { DecisionRecord } from '../domain/decision.js';
 import { assertNever } from '../domain/errors.js';
+import type { PersonRef } from '../domain/principal.js';
 import type { Refusal } from '../domain/separation.js';
 import type { ActionState } from './action-state.js';
 import type { CancelInput, DecideInput, DecideReply } from './contract.js';
@@ -66,8 +67,7 @@ export class Decisions {
         return this.refused({ code: 'decision-on-final', detail: `The action is ${state.status}; nothing waits for a decision.` });
       }
       if (record.decision.verdict === 'reject') {
-        state.status = 'rejected';
-        state.tell(Date.now(), 'rejected', `${person.name} rejected.`, person);
+        this.reject(person);
       } else {
         const { decision, proof } = input;
         state.approvals.push({ stage: state.stageIndex, round: state.round, decision, ...(proof === undefined ? {} : { proof }), person });
@@ -76,6 +76,21 @@ export class Decisions {
       }
       return { accepted: true, view: state.view() };
     });
+  }
+
+  private reject(person: PersonRef): void {
+    const { state } = this;
+    const { stageIndex, round } = state;
+    const needed = state.stage?.rejectQuorum ?? 1;
+    state.rejections.push({ stage: stageIndex, round, person });
+    const count = state.rejectionsInForce.filter(({ stage }) => stage === stageIndex).length;
+    state.tell(Date.now(), 'rejected', needed === 1 ? `${person.name} rejected.` : `${person.name} rejected: ${count} of the ${needed} that end it.`, person);
+    if (count >= needed) {
+      state.status = 'rejected';
+      return;
+    }
+    publish(state);
+    this.notices.refresh();
   }
 
   /** True while this one may still try. What is beyond the bounds must not even reach the history. */
@@ -132,8 +147,8 @@ export class Decisions {
       signedPlan: state.current.signedPlan,
       approvals: state.approvalsInForce.map(({ stage, decision, proof }) => ({ stage, decision, ...(proof === undefined ? {} : { proof }) })),
       stage: state.stageIndex,
-      level: state.escalationLevel,
-      counted: state.approvalsInForce.map((approval) => approval.person.id),
+      level: state.levelAt(nowMs),
+      counted: state.decided,
       usedDecisionIds: state.usedDecisionIds,
       round: state.round,
       ...(closed === undefined ? {} : { closed }),

@@ -63,7 +63,8 @@ async function act(due: Due, state: ActionState, stage: PlanStage, notices: Noti
       // Without an answer those who were asked before may still decide, and are shown.
       if (state.askAgain !== undefined) return;
       state.ask(approvers);
-      state.tell(Date.now(), 'escalated', `Nobody had answered, so more people may decide: ${state.undecided.map((person) => person.name).join(', ')}.`);
+      const who = step?.mode === 'replace' ? 'others decide instead' : 'more people may decide';
+      state.tell(Date.now(), 'escalated', `Nobody had answered, so ${who}: ${state.undecided.map((person) => person.name).join(', ')}.`);
       notices.refresh();
       notices.announce('escalated', step?.channels ?? stage.channels);
       publish(state);
@@ -91,7 +92,7 @@ async function act(due: Due, state: ActionState, stage: PlanStage, notices: Noti
 
 /** What has to be done next by time alone. Of two things due at once, escalation comes before a reminder. */
 function nextDue(state: ActionState, stage: PlanStage, startedAtMs: number): Due {
-  const expire: Due = { kind: 'expire', atMs: startedAtMs + stage.expiresInMs };
+  const expire: Due = { kind: 'expire', atMs: state.deadlineMs ?? startedAtMs + stage.expiresInMs };
   const escalation = stage.escalations[state.escalationLevel];
   const reminder = stage.remindAfterMs[state.remindersSent];
   const due: Due[] = [expire];

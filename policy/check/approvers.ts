@@ -2,7 +2,7 @@ import type { DirectoryFile } from '../../directory/schema.js';
 import type { Directory } from '../../directory/port.js';
 import type { Plan, PlanStage } from '../../domain/plan.js';
 import type { ActionRequest } from '../../domain/request.js';
-import { approversAt, involvedIn } from '../../domain/separation.js';
+import { approversAt, approversEver, involvedIn } from '../../domain/separation.js';
 
 /** Somebody, and why they can or cannot approve a stage. */
 export type Standing = { readonly id: string; readonly name: string; readonly why: string };
@@ -28,7 +28,7 @@ async function explainStage(
   excluded: readonly string[],
   involvement: ReadonlyMap<string, string>,
 ): Promise<StageExplanation> {
-  const eligible = new Map((await directory.members(approversAt(stage, stage.escalations.length), limit)).map((person) => [person.id, person]));
+  const eligible = new Map((await directory.members(approversEver(stage), limit)).map((person) => [person.id, person]));
   const can: Standing[] = [];
   const cannot: Standing[] = [];
   for (const { id, name, active = true, groups } of file.people) {
@@ -55,7 +55,7 @@ function why(stage: PlanStage, person: { readonly id: string; readonly groups: r
 }
 
 function setText(stage: PlanStage): string {
-  const { groups, people } = approversAt(stage, stage.escalations.length);
+  const { groups, people } = approversEver(stage);
   return [...groups, ...(people.length === 0 ? [] : [`the people it names (${people.join(', ')})`])].join(' or ');
 }
 

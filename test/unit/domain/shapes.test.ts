@@ -4,7 +4,11 @@ import { isCancellation, isDecision, isPlan, isRelease, isRequest } from '../../
 import { makePlan, makeRequest, makeStage } from './grant-fixture.js';
 
 const at = '2026-03-02T10:00:00.000Z';
-const stage = makeStage({ escalations: [{ afterMs: 1, approvers: { groups: ['g'], people: ['p'] }, channels: [] }], circles: { refuseWithinMs: 1 } });
+const stage = makeStage({
+  escalations: [{ afterMs: 1, approvers: { groups: ['g'], people: ['p'] }, channels: [], mode: 'replace' }],
+  circles: { refuseWithinMs: 1 },
+  rejectQuorum: 2,
+});
 const plan = makePlan(makeRequest(), { stages: [stage], circles: [{ approver: 'alice', with: 'dave', at }] }) as unknown as JsonObject;
 const decision: JsonObject = {
   decisionId: 'd',
@@ -69,6 +73,9 @@ const wrong: Record<string, { readonly good: JsonObject; readonly is: (value: Js
         'stages.0.escalations.0.approvers': [missing, 'g'],
         'stages.0.escalations.0.approvers.groups': [missing, 1],
         'stages.0.escalations.0.approvers.people': [missing, 1],
+        'stages.0.escalations.0.mode': [null, 'add', 1],
+        'stages.0.rejectQuorum': [null, '1', 0, 1.5],
+        decideBy: [null, 'soon', 1],
         'stages.0.circles': [null, 'refuse', []],
         'stages.0.circles.refuseWithinMs': [missing, '1', 0, -1],
         circles: [null, {}, [null], [{ approver: 'alice', with: 'dave', at }, null]],
