@@ -30,7 +30,6 @@ export function manyPeopleDirectory(agent: DirectoryAgent): Directory {
       agentByAccount: async () => undefined,
       anyOf: async () => false,
       agentsOwnedBy: async () => [],
-      anyOf: async (names) => names.includes(agent.id),
     },
     issuers: ['https://idp.example'],
     aliases: false,
