@@ -58,9 +58,11 @@ const stage: fc.Arbitrary<Stage> = fc
     escalation: fc.option(fc.record({ set: approvers, after: fc.constantFrom(5, 20) }), { nil: undefined, freq: 2 }),
     circles: fc.boolean(),
   })
-  .map(({ set, escalation, ...rest }) => ({
+  .map(({ set, escalation, quorum, ...rest }) => ({
     ...set,
     ...rest,
+    // A route that asks for more people than it names is refused when it is read.
+    quorum: set.groups.length === 0 && escalation === undefined ? Math.min(quorum, set.people.length) : quorum,
     escalation: escalation === undefined ? undefined : { ...escalation.set, after: escalation.after },
   }));
 const oneTry: fc.Arbitrary<Try & { readonly again: boolean }> = fc.record({
