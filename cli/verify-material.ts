@@ -16,6 +16,7 @@ import { connectorRef, type ConnectorDefinition } from '../domain/connector.js';
 import { CountersignError } from '../domain/errors.js';
 import { isGrant } from '../domain/examine.js';
 import type { FloorRule } from '../domain/floor.js';
+import type { ProofVerifier } from '../domain/proof.js';
 import type { Receipt } from '../domain/receipt.js';
 import type { ConnectorRef } from '../domain/request.js';
 import { importTrustedKeys, type TrustedKeys } from '../domain/signing.js';
@@ -40,6 +41,7 @@ export type Material = {
   readonly connector?: ConnectorRef;
   readonly proofs?: Proofs;
   readonly floor?: readonly FloorRule[];
+  readonly directory?: Directory;
   readonly policy?: PolicyMaterial;
 };
 
@@ -53,7 +55,7 @@ export async function openMaterial(options: MaterialOptions, grant: unknown): Pr
   const directory = directoryOf(options, config);
   const connectors = connectorsOf(options, config);
   const definition = isGrant(grant) ? connectors.get(grant.request.connector.name) : undefined;
-  const policy = policyOf(options, config, directory, connectors);
+  const policy = policyOf(options, config, connectors);
   const floor = config?.executor.floor;
   const proofs = await proofsOf(options, config, directory);
   return {
@@ -62,6 +64,7 @@ export async function openMaterial(options: MaterialOptions, grant: unknown): Pr
     ...(definition === undefined ? {} : { connector: connectorRef(definition) }),
     ...(proofs === undefined ? {} : { proofs }),
     ...(floor === undefined ? {} : { floor }),
+    ...(directory === undefined ? {} : { directory }),
     ...(policy === undefined ? {} : { policy }),
   };
 }
@@ -95,7 +98,6 @@ function connectorsOf({ connector }: MaterialOptions, config: LoadedConfig | und
 function policyOf(
   { bundle, authorsKeys, timeZone, environment }: MaterialOptions,
   config: LoadedConfig | undefined,
-  directory: Directory | undefined,
   connectors: ReadonlyMap<string, ConnectorDefinition>,
 ): PolicyMaterial | undefined {
   const named = config?.executor.policy;
@@ -113,14 +115,23 @@ function policyOf(
     connectors,
     timeZone: timeZone ?? config?.policy.timeZone ?? 'Etc/UTC',
     environment: environment ?? config?.environment ?? 'production',
-    ...(directory === undefined ? {} : { directory }),
   };
 }
 
 async function proofsOf({ providers }: MaterialOptions, config: LoadedConfig | undefined, directory: Directory | undefined): Promise<Proofs | undefined> {
   const configured = providers === undefined ? config?.executor.providers : readProviders(providers);
   if (configured === undefined) return undefined;
-  const whose = directory ?? { personByAccount: () => Promise.resolve(undefined) };
+  let outage: Error | undefined;
+  const whose: Pick<Directory, 'personByAccount'> = {
+    personByAccount: async (...account) => {
+      try {
+        return await directory?.personByAccount(...account);
+      } catch (error) {
+        outage = error as Error;
+        throw error;
+      }
+    },
+  };
   const kept = providers === undefined && config !== undefined ? providerKeysFile(config) : undefined;
   const proofs = openProofs(
     {
@@ -136,7 +147,13 @@ async function proofsOf({ providers }: MaterialOptions, config: LoadedConfig | u
     },
   );
   await proofs.ready;
-  return proofs;
+  const verify: ProofVerifier = async (decision, proof) => {
+    const reason = await proofs.verify(decision, proof);
+    // That nobody could be asked whose account it is says nothing against a proof.
+    if (outage !== undefined) throw outage;
+    return reason;
+  };
+  return { ...proofs, verify };
 }
 
 function readProviders(file: string): ProofProviderConfig[] {

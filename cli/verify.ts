@@ -2,9 +2,9 @@ import { Command, InvalidArgumentError } from 'commander';
 import { visible } from '../domain/cards/untrusted.js';
 import type { ExecutionOutcome } from '../domain/connector.js';
 import { CountersignError } from '../domain/errors.js';
-import { examineGrant, isGrant, resultOf, startOf, type Examination, type Finding } from '../domain/examine.js';
+import { examineGrant, isGrant, resultOf, startOf, unsettled, type Examination, type Finding } from '../domain/examine.js';
 import { isJsonObject } from '../domain/json.js';
-import { examinePolicy } from './verify-policy.js';
+import { examineAdmission } from './verify-policy.js';
 import { openMaterial, readJsonFile, type Material, type MaterialOptions } from './verify-material.js';
 
 type Options = MaterialOptions & { readonly at?: number; readonly json?: boolean };
@@ -59,8 +59,8 @@ async function run(file: string, options: Options): Promise<number> {
       ...(floor === undefined ? {} : { floor }),
       ...(outcome === undefined ? {} : { outcome }),
     });
-    const policy = isGrant(grant) && material.policy !== undefined ? await examinePolicy(grant, examined.plan, moment.ms, material.policy) : [];
-    const findings = [...examined.findings, ...policy];
+    const admission = isGrant(grant) ? await examineAdmission({ ...material, grant, ...examined, atMs: moment.ms }) : [];
+    const findings = [...examined.findings, ...admission, ...(moment.unsigned === true ? [unsignedTime] : [])];
     const result = resultOf(findings);
     process.stdout.write(options.json === true ? asJson(result, moment, examined, findings) : asText(result, moment, findings));
     return exitCodes[result];
@@ -85,13 +85,15 @@ function readGrant(file: string): Read {
   };
 }
 
-type Moment = { readonly ms: number; readonly why: string };
+type Moment = { readonly ms: number; readonly why: string; readonly unsigned?: true };
+
+const unsignedTime = unsettled('time', 'Whoever wrote the file chose for when it is judged; name a time of your own with --at, or have the signed receipt.');
 
 async function momentOf({ at }: Options, { keys }: Material, outcome: ExecutionOutcome | undefined, consumedAt: string | undefined): Promise<Moment> {
   if (at !== undefined) return { ms: at, why: 'as you asked' };
   const startedAt = await startOf(outcome, keys);
   if (startedAt !== undefined) return { ms: Date.parse(startedAt), why: 'when it began, as the executor signed' };
-  if (consumedAt !== undefined) return { ms: Date.parse(consumedAt), why: 'when it was consumed, as the file says and nobody signed' };
+  if (consumedAt !== undefined) return { ms: Date.parse(consumedAt), why: 'when it was consumed, as the file says and nobody signed', unsigned: true };
   return { ms: Date.now(), why: 'now' };
 }
 

@@ -10,7 +10,13 @@ import { isDecision, isPlan, isRelease, isRequest } from './shapes.js';
 import { verify, type TrustedKeys } from './signing.js';
 
 /** One check, how it went, and what it found or why it was refused. `not-checked`: what it needs was not given. */
-export type Finding = { readonly check: string; readonly state: 'held' | 'refused' | 'not-checked'; readonly detail: string };
+export type Finding = {
+  readonly check: string;
+  readonly state: 'held' | 'refused' | 'not-checked';
+  readonly detail: string;
+  /** Whether the grant holds hangs on it, so that it is `incomplete` while this is not checked. */
+  readonly decisive?: true;
+};
 
 /** What a reader of a grant brings along. */
 export type Reader = {
@@ -29,7 +35,7 @@ export type Reader = {
 
 /**
  * A grant as its reader finds it. `holds`: nothing is refused, and every signature, approval and proof was checked. `incomplete`: nothing is
- * refused, but a proof could not be checked.
+ * refused, but something that it hangs on could not be checked.
  */
 export type Examination = {
   readonly result: 'holds' | 'refused' | 'incomplete';
@@ -42,10 +48,13 @@ const held = (check: string, detail: string): Finding => ({ check, state: 'held'
 const refused = (check: string, detail: string): Finding => ({ check, state: 'refused', detail });
 const notChecked = (check: string, detail: string): Finding => ({ check, state: 'not-checked', detail });
 
-/** What an examination comes to, from its findings and whether a proof was left unchecked. */
+/** What could not be checked although the grant hangs on it. */
+export const unsettled = (check: string, detail: string): Finding => ({ check, state: 'not-checked', detail, decisive: true });
+
+/** What an examination comes to, from its findings. */
 export function resultOf(findings: readonly Finding[]): Examination['result'] {
   if (findings.some((finding) => finding.state === 'refused')) return 'refused';
-  return findings.some((finding) => finding.state === 'not-checked' && finding.check.startsWith('proof')) ? 'incomplete' : 'holds';
+  return findings.some((finding) => finding.state === 'not-checked' && finding.decisive === true) ? 'incomplete' : 'holds';
 }
 
 /** True for what has the members of a grant. */
@@ -76,7 +85,7 @@ export async function examineGrant(grant: unknown, reader: Reader): Promise<Exam
   const proofs = reader.proofs ?? (() => Promise.resolve(undefined));
   const verdict = await verifyGrant(grant, reader.keys, reader.connector ?? grant.request.connector, reader.atMs, proofs);
   findings.push(examineWhole(verdict));
-  if (verdict.ok && reader.floor !== undefined) findings.push(examineFloor(grant, verdict, reader.floor));
+  if (verdict.ok) findings.push(...examineFloor(grant, verdict, reader));
   findings.push(await examineReceipt(grant, plan, reader));
   return { result: resultOf(findings), findings, verdict, ...(plan === undefined ? {} : { plan }) };
 }
@@ -142,7 +151,7 @@ async function examineApproval(grant: Grant, index: number, plan: Plan | undefin
   // A stage that asks for no more takes it as the api's word, and needs nobody's proof.
   const needed = stage?.assurance !== 'chat';
   if (approval.proof !== undefined && proofs === undefined && needed)
-    return [...findings, notChecked(proof, `It claims ${decision.assurance} with a proof, and no identity provider was given to check that.`)];
+    return [...findings, unsettled(proof, `It claims ${decision.assurance} with a proof, and no identity provider was given to check that.`)];
   const { assurance, reason } = await weigh(decision, approval.proof, proofs);
   if (reason !== undefined && !needed) return [...findings, held(proof, `It claims ${decision.assurance} and is worth ${assurance}: ${reason}`)];
   return [...findings, reason === undefined ? held(proof, `It proves ${assurance}, whatever the api says.`) : refused(proof, reason)];
@@ -164,9 +173,17 @@ function examineWhole(verdict: GrantVerdict): Finding {
   return held('grant', `As a whole it lets exactly ${verdict.digest} run: ${consent}.`);
 }
 
-function examineFloor(grant: Grant, { seats }: Extract<GrantVerdict, { ok: true }>, floor: readonly FloorRule[]): Finding {
-  const below = belowFloor(floor, grant.request, seats);
-  return below === undefined ? held('floor', `Of ${floor.length} rules none is violated.`) : refused('floor', `${below}.`);
+function examineFloor({ request }: Grant, { plan, seats }: Extract<GrantVerdict, { ok: true }>, { floor, proofs }: Reader): readonly Finding[] {
+  const people = new Set(seats.map(({ decision }) => decision.person.id)).size;
+  if (people < (plan.executorFloor ?? 0)) return [refused('floor', `The plan wants ${plan.executorFloor} people, and it has ${people}.`)];
+  if (floor === undefined) return [];
+  const below = belowFloor(floor, request, seats);
+  if (below !== undefined) return [refused('floor', `${below}.`)];
+  // Without providers every proof was let through above; here it counts for what the api's word alone is worth.
+  const bare = seats.map((seat) => ({ ...seat, proven: { assurance: 'chat' } as const }));
+  if (proofs === undefined && belowFloor(floor, request, bare) !== undefined)
+    return [unsettled('floor', 'It hangs on the proofs, and no identity provider was given to check them.')];
+  return [held('floor', `Of ${floor.length} rules none is violated.`)];
 }
 
 async function examineReceipt(grant: Grant, plan: Plan | undefined, { keys, outcome, source = 'executor' }: Reader): Promise<Finding> {

@@ -59,6 +59,7 @@ describe('countersign verify', () => {
       'release',
       'grant',
       'receipt',
+      'approvers',
       'policy bundle',
       'policy',
     ]);
@@ -88,7 +89,7 @@ describe('countersign verify', () => {
   it('says that a proof could not be checked without its provider, and does not pass it', async () => {
     const without = await report(exported(good), '--keys', keys);
     expect([without.code, without.result]).toEqual([2, 'incomplete']);
-    expect(without.checks.filter(({ state }) => state === 'not-checked').map(({ check }) => check)).toEqual(['proof 1']);
+    expect(without.checks.filter(({ state }) => state === 'not-checked').map(({ check }) => check)).toEqual(['proof 1', 'approvers']);
   });
 
   it('refuses what the provider did not sign for this decision', async () => {
@@ -203,6 +204,29 @@ describe('countersign verify', () => {
     expect([found.code, found.result]).toEqual([0, 'holds']);
     expect(found.checks.find(({ check }) => check === 'proof 1')?.detail).toContain('is worth chat');
   });
+  const moment = ['--at', '2026-03-02T10:06:00Z'];
+  it('does not pass a grant for a time that the file alone names', async () => {
+    const { grant } = good;
+    const kept = { kind: 'countersign.grant.v1', grant, consumedAt: '2026-03-02T10:05:02.000Z' };
+    const found = await report(kept, ...everything);
+    expect([found.code, found.result, found.judged_why]).toEqual([2, 'incomplete', 'when it was consumed, as the file says and nobody signed']);
+    expect(found.checks.at(-1)).toMatchObject({ check: 'time', state: 'not-checked' });
+    expect((await report(kept, ...everything, ...moment)).code).toBe(0);
+    expect((await report(kept, ...everything, '--at', '2026-03-04T10:05:02Z')).refusal?.code).toBe('grant-expired');
+    expect((await report({ ...kept, outcome: good.outcome }, ...everything)).code).toBe(0);
+  });
+
+  const people = readFileSync(directoryFile, 'utf8');
+  const elsewhere = (text: string) => everything.map((word) => (word === directoryFile ? write('directory.yaml', text) : word));
+  it.each([
+    ['is gone', people.replace('- id: alice\n', '- id: alice\n    active: false\n')],
+    ['never was in the group', people.replace('groups: [g-data-owners, g-security]', 'groups: [g-security]')],
+  ])('refuses the approval of somebody who %s by the directory, whatever the api says of them', async (_name, text) => {
+    expect(text).not.toBe(people);
+    const found = await report(exported(good), ...elsewhere(text));
+    expect([found.code, refusedIn(found)]).toEqual([1, ['approvers']]);
+  });
+
   it('ends with 2 where keys cannot be read, and names the file', async () => {
     const { code, err } = await verify(good.grant, '--keys', file('nowhere.json'));
     expect([code, err]).toEqual([2, expect.stringContaining('nowhere.json cannot be read')]);
