@@ -20,6 +20,8 @@ import type { Obligations } from './obligations.js';
 /** How long an approved action may wait for its execution. */
 const executionWindowMs = 60 * 60_000;
 const maxCircles = 20;
+/** How many people are looked up at a time. */
+const side = 8;
 
 export type PlanDeps = {
   readonly bundle: () => PolicyBundle;
@@ -164,8 +166,20 @@ async function involved(
     ...on,
     owner,
     ...(agent.team === undefined ? {} : { team: agent.team }),
-    others: request.onBehalfOf === undefined ? [...others, ...(agent.actsFor ?? [])] : others,
+    others: request.onBehalfOf === undefined ? [...others, ...(await silently(directory, agent.actsFor ?? []))] : others,
   };
+}
+
+/** Those for whom an agent may be asking, by the ids that its entry has and by those that the directory has for them; inactive ones too. */
+async function silently(directory: Directory, ids: readonly string[]): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (let at = 0; at < ids.length; at += side) {
+    const people = await Promise.all(ids.slice(at, at + side).map((id) => directory.person(id)));
+    // An id that is nobody's would keep nobody from approving.
+    if (people.includes(undefined)) throw new CountersignError('principal-unknown', 'Somebody for whom the agent acts is not in the directory.');
+    found.push(...people.flatMap((person) => person?.id ?? []));
+  }
+  return [...ids, ...found];
 }
 
 /** The human who answers for one actor: the owner of an agent as the directory has them now, or the person. */

@@ -161,6 +161,22 @@ describe('plans that nobody can pass are denials', () => {
     expect(await plan(permit('p', 'two'), {}, goodRoutes, desk)).toMatchObject({ outcome: 'review', excluded: ['alice', 'bob', 'dave'] });
     expect(await plan(permit('p', 'one'), { onBehalfOf: 'bob' }, goodRoutes, desk)).toMatchObject({ outcome: 'review', excluded: ['bob', 'dave'] });
   });
+  it('those for whom an agent may act are looked up: excluded by the id that the directory has for them, and a denial if it has none', async () => {
+    const desk = (actsFor: readonly string[]): Directory => ({
+      ...directory,
+      agent: async (id) => {
+        const found = await directory.agent(id);
+        return found === undefined ? undefined : { ...found, actsFor };
+      },
+      person: async (id) => {
+        const found = await directory.person(id === 'alice-at-idp' ? 'alice' : id);
+        return found?.id === 'bob' ? { ...found, active: false } : found;
+      },
+    });
+    expect(await plan(permit('p', 'two'), {}, goodRoutes, desk(['bob', 'alice-at-idp']))).toMatchObject({ excluded: ['alice', 'alice-at-idp', 'bob', 'dave'] });
+    for (const text of [permit('p'), permit('p', 'two')])
+      expect(await plan(text, {}, goodRoutes, desk(['alice', 'ghost']))).toMatchObject({ outcome: 'deny', denial: { code: 'principal-unknown' } });
+  });
   it('owner, requester and beneficiary are excluded', async () =>
     expect((await plan(permit('p', 'one'), { onBehalfOf: 'bob' })).excluded).toEqual(['bob', 'dave']));
 });
