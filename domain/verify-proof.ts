@@ -36,6 +36,8 @@ export type ProofRules = { readonly providers: readonly ProofProvider[]; readonl
 const skewSeconds = 60;
 // From the provider's answer to the api's signature there is one request; a token that was kept for later is not this decision's.
 const freshSeconds = 120;
+/** How long before the provider vouches for a new passkey the person may have signed in: for this passkey, and not for something earlier. */
+export const registrationFreshSeconds = 120;
 
 /**
  * Checks that a proof carries the assurance which the decision claims: the person's own provider or authenticator signed over this
@@ -89,7 +91,8 @@ async function verifyPasskey(decision: Decision, proof: PasskeyProof, { provider
   if (claims['nonce'] !== bound) return 'The passkey was not registered for this person.';
   if ((await provider.personOf(claims.sub, claims)) !== decision.person.id) return 'The passkey was registered by somebody else.';
   if (!provider.mfaAcr.includes(claims.acr)) return 'The passkey was registered without a second factor.';
-  if (claims.iat - claims.authTime > provider.maxAgeSeconds + skewSeconds) return 'The passkey was registered too long after the sign-in.';
+  // Both are the provider's own times, so no clocks differ.
+  if (claims.iat - claims.authTime > registrationFreshSeconds) return 'The passkey was registered too long after the sign-in.';
   if (claims.iat > decidedAt + skewSeconds) return 'The passkey was registered after the decision.';
   if (decidedAt - claims.iat > passkeys.maxRegistrationAgeSeconds) return 'The registration of the passkey is too old; it has to be registered again.';
   return passkeys.refuse?.(bound) ?? passkeys.checkAssertion(proof, challengeOf(decision));

@@ -10,6 +10,8 @@ import type { People, SignedInPerson } from './people.js';
 
 const waitingLimit = 25;
 const pageLimit = 30;
+// How long a person is told that a passkey was registered in their name.
+const newPasskeyMs = 7 * 86_400_000;
 
 /** The three lists. */
 export function listRoutes(
@@ -22,6 +24,9 @@ export function listRoutes(
   const now = options.now ?? (() => new Date());
 
   const waiting = (who: SignedInPerson) => actions.list({ status: ['pending'], approver: who.person.id, limit: waitingLimit }, who.viewer);
+
+  const newPasskeys = ({ person }: SignedInPerson) =>
+    options.passkeys?.store.registeredSince(person.id, new Date(now().getTime() - newPasskeyMs).toISOString()) ?? [];
 
   const briefs = createBriefs(actions);
   const titles = new Map(options.connectors?.map(({ name, title }) => [name, title]));
@@ -56,7 +61,7 @@ export function listRoutes(
     await people.touch(reply, who.session);
     const { rows, nextCursor } = await waiting(who);
     const shown = (await items(rows, who)).toSorted(byDeadline);
-    return sendPage(reply, 200, waitingPage(who.frame, shown, nextCursor !== undefined, versionOf(rows), now()));
+    return sendPage(reply, 200, waitingPage(who.frame, shown, nextCursor !== undefined, versionOf(rows), now(), newPasskeys(who)));
   });
 
   app.get('/live', async (request) => {

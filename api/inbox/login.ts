@@ -1,5 +1,6 @@
 import * as oidc from 'openid-client';
 import { CountersignError } from '../../domain/errors.js';
+import { registrationFreshSeconds } from '../../domain/verify-proof.js';
 import { isLoopbackHttp, type InboxOptions } from './options.js';
 import { sessionLimits, type LoginAttempt, type SignInPurpose } from './session.js';
 
@@ -27,7 +28,11 @@ export function createLogin(options: InboxOptions): Login {
   let known: Promise<oidc.Configuration> | undefined;
 
   // A failed discovery is forgotten, so that the next person tries again.
-  const maxAgeOf = ({ purpose }: LoginAttempt) => (purpose === undefined ? sessionLimits.absolute : (stepUp?.maxAgeSeconds ?? 0));
+  const maxAgeOf = ({ purpose }: LoginAttempt) => {
+    if (purpose === undefined) return sessionLimits.absolute;
+    const most = stepUp?.maxAgeSeconds ?? 0;
+    return purpose.kind === 'passkey' ? Math.min(most, registrationFreshSeconds) : most;
+  };
   // A sign-in for a decision is worth nothing without its time.
   const datesOf = ({ purpose }: LoginAttempt) => purpose !== undefined || authTime !== false;
   const provider = () =>

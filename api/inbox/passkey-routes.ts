@@ -73,7 +73,8 @@ export function passkeyRoutes(
     const created = await readCreated(form, challenge, party);
     const nonce = passkeyChallenge({ personId: who.person.id, credentialId: created.credentialId, publicKey: created.publicKey });
     made.put(who.session, nonce, created);
-    const { url, attempt } = await login.start('/inbox/passkeys', false, { nonce, mfa: true, purpose: { kind: 'passkey', registration: nonce } });
+    // Asked anew each time: else a sign-in of a minute ago would, in a browser left open, register a key that the person never saw.
+    const { url, attempt } = await login.start('/inbox/passkeys', true, { nonce, mfa: true, purpose: { kind: 'passkey', registration: nonce } });
     cookies.write(reply, 'login', await jar.sealLogin(attempt), 600);
     return sendPage(reply.header('refresh', `0;url=${url.href}`), 200, onwardPage(who.frame, url.href, 'No passkey is registered before you have signed in.'));
   });

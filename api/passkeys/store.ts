@@ -28,6 +28,8 @@ export type PasskeyStore = {
   add(passkey: Omit<Passkey, 'lastUsedAt' | 'removed'> & { readonly counter: number }): boolean;
   /** Those of one person that count. */
   of(personId: string): readonly Passkey[];
+  /** Those of one person that were registered at this time or later, also those removed since, the newest first. */
+  registeredSince(personId: string, at: string): readonly Passkey[];
   find(credentialId: string): Passkey | undefined;
   /** All, the newest first. */
   all(limit: number): readonly Passkey[];
@@ -77,6 +79,7 @@ export function openPasskeyStore(file: string): PasskeyStore {
     (credential_id, person_id, public_key, registration, id_token, transports, label, synced, registered_at, counter)
     VALUES (@credentialId, @personId, @publicKey, @registration, @idToken, @transports, @label, @synced, @registeredAt, @counter)`);
   const ofPerson = db.prepare<[string], Row>('SELECT * FROM passkeys WHERE person_id = ? AND removed_at IS NULL ORDER BY registered_at');
+  const since = db.prepare<[string, string], Row>('SELECT * FROM passkeys WHERE person_id = ? AND registered_at >= ? ORDER BY registered_at DESC LIMIT 20');
   const one = db.prepare<[string], Row>('SELECT * FROM passkeys WHERE credential_id = ?');
   const newest = db.prepare<[number], Row>('SELECT * FROM passkeys ORDER BY registered_at DESC, credential_id LIMIT ?');
   const used = db.prepare('UPDATE passkeys SET counter = max(counter, @counter), last_used_at = @at WHERE credential_id = @credentialId');
@@ -89,6 +92,7 @@ export function openPasskeyStore(file: string): PasskeyStore {
   return {
     add: (passkey) => add.immediate(passkey),
     of: (personId) => ofPerson.all(personId).map(passkeyOf),
+    registeredSince: (personId, at) => since.all(personId, at).map(passkeyOf),
     find: (credentialId) => {
       const row = one.get(credentialId);
       return row === undefined ? undefined : passkeyOf(row);

@@ -1,6 +1,7 @@
 import { html } from 'ghtml';
 import { actionStatuses } from '../../../domain/view.js';
 import type { ActionRow } from '../../actions.js';
+import type { Passkey } from '../../passkeys/store.js';
 import type { Brief } from '../brief.js';
 import { relativeTag, timeTag } from '../format.js';
 import { shown } from '../shown.js';
@@ -14,12 +15,13 @@ export type Item = { readonly row: ActionRow; readonly title: string; readonly r
 export type HistoryFilter = { readonly status: string; readonly action: string; readonly since: string; readonly until: string };
 
 /** Actions that wait for this person. */
-export function waitingPage(frame: Frame, items: readonly Item[], more: boolean, version: string, now: Date): string {
+export function waitingPage(frame: Frame, items: readonly Item[], more: boolean, version: string, now: Date, newPasskeys: readonly Passkey[] = []): string {
   const count = items.length === 1 ? '1 action' : `${items.length} actions`;
   const main = html`<div class="head">
       <h1>Waiting for you</h1>
       !${items.length === 0 ? '' : html`<p class="muted">${more ? `The first ${count} that need` : `${count} ${items.length === 1 ? 'needs' : 'need'}`} your decision.</p>`}
     </div>
+    !${newPasskeyNotice(newPasskeys)}
     !${items.length === 0 ? empty('Nothing waits for you', 'When an agent asks for something that you may approve, it shows up here. This page keeps itself current.') : rows(items, now, true)}`;
   return layout({
     title: items.length === 0 ? 'Inbox' : `Inbox (${items.length})`,
@@ -28,6 +30,18 @@ export function waitingPage(frame: Frame, items: readonly Item[], more: boolean,
     main,
     live: { page: '/inbox', url: '/inbox/live', version },
   });
+}
+
+// Whoever did not register it learns here that somebody did.
+function newPasskeyNotice([newest, ...others]: readonly Passkey[]): string {
+  if (newest === undefined) return '';
+  const what = others.length === 0 ? 'A passkey was registered for you' : `${others.length + 1} passkeys were registered for you, the newest`;
+  return html`<section class="notice" aria-label="New passkey">
+    <p>
+      ${what} !${timeTag(newest.registeredAt)}: <strong>${shown(newest.label)}</strong>. If that was not you, remove it and tell an operator.
+      <a href="/inbox/passkeys">See your passkeys</a>
+    </p>
+  </section>`;
 }
 
 /** Actions that this person asked for. */

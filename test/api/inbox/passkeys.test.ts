@@ -108,6 +108,36 @@ describe('registering a passkey', () => {
   });
 });
 
+describe('a passkey that the person does not know of', () => {
+  it('is not made on a second factor of a moment ago: the provider is asked for a sign-in of its own each time', async () => {
+    const { visitor, csrf } = await registered('bob');
+    const page = await (await visitor.ask('/inbox/passkeys/new')).text();
+    const device = await Authenticator.make();
+    const form = { csrf, label: 'Silent', transports: '', ...device.register(optionsOf(page).challenge, site) };
+    const atProvider = await visitor.follow('/inbox/passkeys/new', sent(form));
+    expect(Object.fromEntries(new URL(atProvider.trail[0] ?? '').searchParams)).toMatchObject({ prompt: 'login', max_age: '120', acr_values: 'mfa' });
+    expect(atProvider.url.origin).toBe(new URL(rig.issuer).origin);
+    expect(rig.passkeys.store.find(device.credentialId)).toBeUndefined();
+  });
+
+  it('is told of for a week on the first page, also when it was removed since', async () => {
+    const { device } = await registered('erin');
+    rig.passkeys.store.remove(device.credentialId, 'erin', new Date().toISOString());
+    const visitor = new Visitor(rig.url);
+    const told = async () => (await (await visitor.ask('/inbox')).text()).includes('A passkey was registered for you');
+    const { page } = await visitor.signIn('erin', '/inbox');
+    expect(page).toContain('A passkey was registered for you');
+    expect(page).toContain('href="/inbox/passkeys">See your passkeys');
+    expect((await new Visitor(rig.url).signIn('dave', '/inbox')).page).not.toContain('was registered for you');
+    expect(await told()).toBe(true);
+    rig.clock.offsetMs = 8 * 86_400_000;
+    const { page: later } = await new Visitor(rig.url).signIn('erin', '/inbox');
+    rig.clock.offsetMs = 0;
+    expect(later).toContain('Waiting for you');
+    expect(later).not.toContain('was registered for you');
+  });
+});
+
 describe('approving with a passkey', () => {
   it('asks for one of the person, for this decision, and hands on what it signed with the word of the provider', async () => {
     const { device, visitor } = await registered();

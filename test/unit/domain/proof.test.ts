@@ -148,6 +148,9 @@ describe('a passkey', () => {
     expect(asserted.at(-1)).toEqual({ proof, challenge: challengeOf(of) });
   });
 
+  it('may be registered up to two minutes after the sign-in', async () =>
+    expect(await verify(of, await passkeyProof({ change: { claims: { auth_time: at - day - 120 } } }))).toBeUndefined());
+
   it('carries what is weaker than itself, too', async () => expect(await verify(decision({ assurance: 'mfa' }), await passkeyProof())).toBeUndefined());
 
   it('carries nothing where the authenticator did not sign this', async () => {
@@ -164,6 +167,7 @@ describe('a passkey', () => {
     'whose registration is of another key': { registered: { publicKey: 'b3RoZXI' }, reason: /not registered for this person/ },
     'registered with one factor': { registered: { acr: 'login' }, reason: /without a second factor/ },
     'registered long after the sign-in': { registered: { change: { claims: { auth_time: at - day - 400 } } }, reason: /too long after the sign-in/ },
+    'registered on a sign-in for something else': { registered: { change: { claims: { auth_time: at - day - 121 } } }, reason: /too long after the sign-in/ },
     'registered after the decision': { registered: { atMs: atMs + 61_000 }, reason: /after the decision/ },
     'registered too long ago': { registered: { atMs: atMs - 91 * day * 1000 }, reason: /too old/ },
     'registered through another client': { registered: { change: { claims: { aud: 'other-app' } } }, reason: /another client/ },
