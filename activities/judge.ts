@@ -5,6 +5,7 @@ import { CountersignError } from '../domain/errors.js';
 import { deepFreeze } from '../domain/frozen.js';
 import { verifyRequest } from '../domain/grant.js';
 import { planDigest, type Plan, type PlanStage } from '../domain/plan.js';
+import type { PersonId } from '../domain/principal.js';
 import { isDecisionProof, proofDigest, weigh, type Proven } from '../domain/proof.js';
 import { actionDigest, requestDigest } from '../domain/request.js';
 import { involvedIn, refuseApprover, type Refusal } from '../domain/separation.js';
@@ -51,12 +52,13 @@ export function judge(deps: WorkerDeps): WorkerActivities['judge'] {
         (await refuseSettled(deps, input, decision)) ??
         (plan === undefined ? noPlan : await refuse(deps, input, plan, decision, proven));
       const approves = refusal === undefined && decision.verdict === 'approve';
-      const circle = approves ? await circleOf(deps, input, plan?.stages[input.stage], decision) : {};
+      const behind = humansBehind(input.request, plan?.excluded ?? []);
+      const circle = approves ? await circleOf(deps, behind, plan?.stages[input.stage], decision) : {};
       if (approves && circle.refusal === undefined && plan !== undefined && (input.completes || isOutdated(deps, plan))) {
         again = await planAgain(deps, { ...input, plan });
         refusal = unanswered(again);
       }
-      if (approves && (refusal ?? circle.refusal) === undefined) approval = { by: decision.person.id, of: humansBehind(input.request), at: decision.decidedAt };
+      if (approves && (refusal ?? circle.refusal) === undefined) approval = { by: decision.person.id, of: behind, at: decision.decidedAt };
       record = {
         ...base,
         decisionId: decision.decisionId,
@@ -181,12 +183,11 @@ async function refuse(deps: WorkerDeps, input: JudgeInput, plan: Plan, decision:
 /** Whether this approval closes a circle: refused where the stage says so, and otherwise told by name. */
 async function circleOf(
   deps: WorkerDeps,
-  { request }: JudgeInput,
+  behind: readonly PersonId[],
   stage: PlanStage | undefined,
   { person, decidedAt }: Decision,
 ): Promise<Pick<DecisionRecord, 'refusal' | 'circle'>> {
   const since = circleSince(decidedAt, stage?.circles?.refuseWithinMs ?? circleWindowMs);
-  const behind = humansBehind(request);
   const fact = circleWith(person.id, behind, await deps.evidence.approvalsBy(behind, since, person.id), since);
   if (fact === undefined) return {};
   const other = await deps.directory.person(fact.by).catch(() => undefined);

@@ -15,10 +15,13 @@ export type Consent = {
 /** How far back circles are looked for where a route does not say. */
 export const circleWindowMs = 30 * 86_400_000;
 
-/** The humans behind a request as the api signed it. Agents are nobody's approver and left out. */
-export function humansBehind(request: ActionRequest): readonly PersonId[] {
+/**
+ * The humans behind a request: whom it names as the api signed it, and whom a plan for it excludes, who are found in the directory: the owner of
+ * an agent by now, and all for whom it may be asking without saying so. Agents are nobody's approver and left out.
+ */
+export function humansBehind(request: ActionRequest, excluded: readonly PersonId[]): readonly PersonId[] {
   const agents = [request.requester, ...(request.via ?? [])].filter((actor) => actor.kind === 'agent').map((actor) => actor.id);
-  return [...new Set(involvedIn(request))].filter((id) => !agents.includes(id));
+  return [...new Set([...involvedIn(request), ...excluded])].filter((id) => !agents.includes(id));
 }
 
 /** The time from which on facts matter to a decision of this time. Requires a valid time. */
@@ -48,13 +51,14 @@ export function circleRefusal(fact: Pick<ApprovalFact, 'at'>): Refusal {
 /** The consent of these approvals to a request, for stages that refuse circles and others. */
 export function consentOf(
   request: ActionRequest,
+  excluded: readonly PersonId[],
   seats: readonly {
     readonly decision: { readonly person: { readonly id: PersonId }; readonly decidedAt: string };
     readonly stage: { readonly circles?: { readonly refuseWithinMs: number } };
   }[],
 ): Consent {
   return {
-    of: humansBehind(request),
+    of: humansBehind(request, excluded),
     by: seats.map(({ decision, stage }) => ({
       person: decision.person.id,
       at: decision.decidedAt,

@@ -2,7 +2,7 @@ import { connectorDigest, type ConnectorDefinition } from '../domain/connector.j
 import type { Directory, DirectoryPerson } from '../directory/port.js';
 import { policyParameters } from '../domain/display.js';
 import { CountersignError } from '../domain/errors.js';
-import type { ApprovalFact } from '../domain/circles.js';
+import { humansBehind, type ApprovalFact } from '../domain/circles.js';
 import type { Plan } from '../domain/plan.js';
 import type { LocalTime } from '../domain/calendar.js';
 import { describeResource } from '../domain/catalog.js';
@@ -107,7 +107,7 @@ export async function makePlan(deps: PlanDeps, request: ActionRequest, now: Date
     if (answer.outcome === 'deny') return { plan: denied(answer, excluded), ...names };
     const route = answer.outcome === 'review' ? answer.stages : [];
     const stages = await resolveStages(deps.directory, route, people, excluded);
-    const circles = await possibleCircles(deps.approvalsBy, request, stages, now);
+    const circles = await possibleCircles(deps.approvalsBy, humansBehind(request, excluded), stages, now);
     const { gap, candidates } = await staff(deps.directory, stages, excluded, { facts: circles, now });
     if (gap !== undefined) return { plan: denied({ policies: answer.policies, code: 'route-unsatisfiable', detail: gap }, excluded), ...names };
     const shown = circles.filter(({ of }) => candidates.has(of)).slice(0, maxCircles);

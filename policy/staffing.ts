@@ -1,8 +1,7 @@
 import type { Directory } from '../directory/port.js';
-import { circleSince, circleWindowMs, humansBehind, type ApprovalFact } from '../domain/circles.js';
+import { circleSince, circleWindowMs, type ApprovalFact } from '../domain/circles.js';
 import type { Plan, PlanStage, Risk } from '../domain/plan.js';
 import type { PersonId } from '../domain/principal.js';
-import type { ActionRequest } from '../domain/request.js';
 import { approversEver, canStaff } from '../domain/separation.js';
 
 const memberLimit = 500;
@@ -38,13 +37,13 @@ export async function staff(
 /** What the humans behind a request have approved, as far back as its stages or the cards look. */
 export async function possibleCircles(
   approvalsBy: ((people: readonly PersonId[], since: string) => Promise<readonly ApprovalFact[]>) | undefined,
-  request: ActionRequest,
+  behind: readonly PersonId[],
   stages: readonly PlanStage[],
   now: Date,
 ): Promise<readonly ApprovalFact[]> {
   if (approvalsBy === undefined || stages.length === 0) return [];
   const windowMs = Math.max(circleWindowMs, ...stages.map((stage) => stage.circles?.refuseWithinMs ?? 0));
-  return approvalsBy(humansBehind(request), circleSince(now.toISOString(), windowMs));
+  return approvalsBy(behind, circleSince(now.toISOString(), windowMs));
 }
 
 /** Says on the card who would close a circle. It adds nothing to the score that policy has judged by. */

@@ -97,9 +97,10 @@ async function executeOnce(deps: ExecutorDeps, requireFit: RequireFit, grant: Gr
   requireFit(connector.definition, grant.request);
   const { idempotent } = connector.definition;
   const begun = await deps.grants.find(grant.request.id);
-  if (begun === undefined) await admit(deps, grant.request, verdict);
+  // What has begun keeps the consent that it began with.
+  const excluded = begun === undefined ? await admit(deps, grant.request, verdict) : verdict.plan.excluded;
   const refusal = begun?.state === 'started' && idempotent ? await refuseRepetition(deps, grant.request, verdict) : undefined;
-  const consent = consentOf(grant.request, verdict.seats);
+  const consent = consentOf(grant.request, excluded, verdict.seats);
   const consumed = await deps.grants.begin({
     actionId: grant.request.id,
     actionDigest: verdict.digest,
@@ -181,8 +182,9 @@ async function permit(
     throw new CountersignError('action-unknown', 'This executor permits no such connector.');
   const verdict = await verified(deps, grant, definition);
   requireFit(definition, grant.request);
-  if ((await deps.grants.find(grant.request.id)) === undefined) await admit(deps, grant.request, verdict);
-  const consent = consentOf(grant.request, verdict.seats);
+  const begun = await deps.grants.find(grant.request.id);
+  const excluded = begun === undefined ? await admit(deps, grant.request, verdict) : verdict.plan.excluded;
+  const consent = consentOf(grant.request, excluded, verdict.seats);
   const begin = { actionId: grant.request.id, actionDigest: verdict.digest, at: deps.now().toISOString(), by: 'connector', consent, presented: grant } as const;
   const consumed = await deps.grants.begin(begin);
   if (!consumed.first) {

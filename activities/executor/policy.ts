@@ -6,6 +6,7 @@ import { CountersignError } from '../../domain/errors.js';
 import { belowFloor } from '../../domain/floor.js';
 import type { GrantVerdict } from '../../domain/grant.js';
 import type { Plan } from '../../domain/plan.js';
+import type { PersonId } from '../../domain/principal.js';
 import type { ActionRequest } from '../../domain/request.js';
 import { judgePlan, peopleIn, refuseApprovers, type OwnJudgement } from '../../policy/admission.js';
 
@@ -35,16 +36,17 @@ export async function requirePolicy(deps: ExecutorDeps, request: ActionRequest, 
 
 /**
  * All that a verified grant has to pass, besides its signatures, before it takes effect: policy, the executor's own directory
- * and its floor. Throws the refusal.
+ * and its floor. Throws the refusal. Returns everybody whom it finds behind the request.
  */
-export async function admit(deps: ExecutorDeps, request: ActionRequest, verdict: Verified): Promise<void> {
-  const { people } = await requirePolicy(deps, request, verdict.plan);
+export async function admit(deps: ExecutorDeps, request: ActionRequest, verdict: Verified): Promise<readonly PersonId[]> {
+  const { people, excluded } = await requirePolicy(deps, request, verdict.plan);
   const refusal = await refuseApprovers(deps.policy.directory, request, verdict);
   if (refusal !== undefined) throw new CountersignError(refusal.code, `The executor refused the grant: ${refusal.detail}`);
   const below = belowFloor(deps.policy.floor, request, verdict.seats);
   if (below !== undefined) throw new CountersignError('below-floor', `The executor refused the grant: ${below}.`);
   const approved = peopleIn(verdict.seats);
   if (approved < people) throw new CountersignError('below-floor', `The executor refused the grant: policy wants ${people} people, and it has ${approved}.`);
+  return excluded;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { EvidenceLog } from '../../activities/ports.js';
+import type { Directory } from '../../directory/port.js';
 import { planDigest, type Plan } from '../../domain/plan.js';
 import { actionDigest, type ActionRequest } from '../../domain/request.js';
 import { sign, verify } from '../../domain/signing.js';
@@ -71,6 +72,32 @@ describe('S5: no circles', () => {
     expect(await scene.callExecutor(rig, await secondHalf(rig, request, again))).toMatchObject({ refused: 'approval-circle' });
     expect(connector.ran).toHaveLength(1);
     expect(await rig.grants.find(request.id)).toBeUndefined();
+  });
+
+  it.each(['the worker', 'the executor'])('with those for whom an agent may be asking, though the request does not name them: %s knows', async (who) => {
+    const wider = policiesWith(`  customers:\n    circles: refuse\n${stages.replace('[g-data-owners]', '[g-data-owners, g-security]')}`);
+    // The invoice bot is Dave's, and may ask for Bob too.
+    const directory = (of: Directory): Directory => ({
+      ...of,
+      agent: async (id) => {
+        const agent = await of.agent(id);
+        return agent === undefined ? undefined : { ...agent, actsFor: ['bob'] };
+      },
+    });
+    const { rig, connector } = await scene.start({
+      policies: wider,
+      directory,
+      executorPolicy: { directory },
+      ...(who === 'the executor' ? { evidence: forgetful } : {}),
+    });
+    const first = await rig.submit(rig.request({ ...customers, requester: alice }));
+    expect(await rig.decide(first, { by: 'bob', groups })).toMatchObject({ accepted: true });
+    expect((await ended(rig, first.id)).status).toBe('executed');
+    const second = await rig.submit(rig.request(customers));
+    const decided = await rig.decide(second, { by: 'alice', groups });
+    if (who === 'the worker') expect(decided).toMatchObject({ accepted: false, code: 'approval-circle' });
+    else expect(await ended(rig, second.id)).toMatchObject({ status: 'failed', outcome: { code: 'approval-circle' } });
+    expect(connector.ran).toHaveLength(1);
   });
 
   it('the attacker signs a plan that lets circles through, or for a shorter time: it asks for less than policy', async () => {

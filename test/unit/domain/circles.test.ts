@@ -26,14 +26,18 @@ describe('a circle', () => {
   });
   it('names the latest of several', () =>
     expect(circleWith('alice', ['dave', 'bob'], [fact('dave', 'alice', since), fact('bob', 'alice'), fact('dave', 'alice', since)], since)?.by).toBe('bob'));
+  it('is also with those for whom an agent may be asking, and the owner whom the directory has by now', () => {
+    const request = makeRequest();
+    expect(humansBehind(request, ['ann', 'dave', 'erin', request.requester.id])).toEqual(['dave', 'ann', 'erin']);
+  });
   it('is between the humans behind a request, and no agent', () => {
     const { requester } = makeRequest();
     const via = [
       { kind: 'agent', id: 'release-bot', name: 'R', owner: 'bob', issuer: 'x', subject: 'r' },
       { kind: 'person', id: 'erin', name: 'E', issuer: 'x', subject: 'e' },
     ] as const;
-    expect(humansBehind(makeRequest({ onBehalfOf: 'carol', via }))).toEqual(['dave', 'bob', 'erin', 'carol']);
-    expect(humansBehind(makeRequest({ requester: { ...requester, kind: 'person', id: 'ann' } as never }))).toEqual(['ann']);
+    expect(humansBehind(makeRequest({ onBehalfOf: 'carol', via }), [])).toEqual(['dave', 'bob', 'erin', 'carol']);
+    expect(humansBehind(makeRequest({ requester: { ...requester, kind: 'person', id: 'ann' } as never }), [])).toEqual(['ann']);
   });
 });
 
@@ -53,7 +57,7 @@ describe('what the stores remember', () => {
     actionId,
     actionDigest: 'sha256:00' as const,
     at: decidedAt,
-    consent: consentOf(ask(of), [seat(by, circles, decidedAt)]),
+    consent: consentOf(ask(of), [], [seat(by, circles, decidedAt)]),
   });
 
   it('the grant store refuses the second half of a circle, over restarts, and consumes nothing', async () => {
@@ -70,6 +74,15 @@ describe('what the stores remember', () => {
     expect((await again.begin(grant('act_4', 'carol', 'alice'))).first).toBe(true);
     expect((await again.begin(grant('act_1', 'alice', 'bob'))).first).toBe(false);
     await again.close();
+  });
+
+  it('the grant store refuses one with somebody for whom the agent may be asking, whom the request does not name', async () => {
+    const store = openGrantStore(path.join(folder, 'acts-for.sqlite'));
+    await store.begin(grant('act_1', 'ann', 'bob'));
+    const asked = { ...grant('act_2', 'bob', 'carol'), consent: consentOf(makeRequest(), ['ann', 'dave'], [seat('bob')]) };
+    await expect(store.begin(asked)).rejects.toMatchObject({ code: 'approval-circle' });
+    expect((await store.begin({ ...asked, consent: consentOf(makeRequest(), ['dave'], [seat('bob')]) })).first).toBe(true);
+    await store.close();
   });
 
   it('the grant store forgets nothing by an approval that is older, and keeps one row a pair', async () => {
