@@ -63,7 +63,7 @@ function sizeOf(view: ActionView): Brief['size'] {
   const outcome = view.outcome?.status === 'succeeded' ? rows(view.outcome.facts) : undefined;
   const limit = view.fields.find(({ path, masked }) => path === 'limit' && !masked);
   const fact = outcome ?? rows(view.preview?.facts ?? []) ?? limit;
-  return fact === undefined ? undefined : { label: fact.label, value: visible(fact.value, { max: 80 }).text };
+  return fact === undefined ? undefined : { label: fact.label, value: visible(fact.value, { max: 120 }).text };
 }
 
 function shortened(reason: string): { readonly text: string; readonly cut: boolean } {

@@ -30,7 +30,7 @@ export function sampleView(change: Partial<ActionView> = {}): ActionView {
     ],
     preview: {
       facts: [
-        { label: 'Rows', value: 'at most 5,000 of about 14,000 that match the filter, out of about 61,400' },
+        { label: 'Rows', value: 'about 14,000 match the filter, of about 61,400; at most 5,000 are exported' },
         { label: 'File', value: 'act_k3v5q2m7x4c6a2t7n5z3b4d6f2h5j7r3.csv' },
       ],
       warnings: ['Personal data, judging by the column names: name, email, phone.'],

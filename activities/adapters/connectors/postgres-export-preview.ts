@@ -72,10 +72,9 @@ const fileFacts = (order: ExportOrder, where: Where): readonly Fact[] => [
 /** How many rows, from the limit, the size of the whole table, and the estimate of those that match. */
 function rowsText(size: number | undefined, limit: number | undefined, filtered: boolean, matching: number | undefined): string {
   const table = size === undefined ? 'a table whose size is unknown' : `about ${count(size)}`;
-  const most = limit === undefined ? '' : `at most ${count(limit)} of `;
-  if (!filtered) return `${most || 'all of '}${table}`;
-  const match = matching === undefined ? 'those that match the filter, whose number could not be estimated' : `about ${count(matching)} that match the filter`;
-  return `${most}${match}, out of ${table}`;
+  if (!filtered) return `${limit === undefined ? 'all' : `at most ${count(limit)}`} of ${table}`;
+  const match = matching === undefined ? 'those that match the filter, whose number could not be estimated' : `about ${count(matching)} match the filter`;
+  return `${match}, of ${table}${limit === undefined ? '' : `; at most ${count(limit)} are exported`}`;
 }
 
 /**

@@ -31,7 +31,7 @@ export function pendingExport(change: Partial<ActionView> = {}): ActionView {
     preview: {
       facts: [
         { label: 'Source', value: 'public.customers of crm' },
-        { label: 'Rows', value: 'at most 5,000 of about 3,100 that match the filter, out of about 12,400' },
+        { label: 'Rows', value: 'about 3,100 match the filter, of about 12,400; at most 5,000 are exported' },
         { label: 'Filter', value: 'signed_up_at >= (hidden value)' },
         { label: 'File', value: 'act_exportpending.csv' },
       ],

@@ -128,7 +128,7 @@ describe('pages', () => {
       'crm/public.customers',
       'id, name, email, phone',
       'text of 10 characters',
-      'at most 5,000 of about 3,100 that match the filter, out of about 12,400',
+      'about 3,100 match the filter, of about 12,400; at most 5,000 are exported',
       'Personal data, judging by the column names',
       'In the words of the agent',
       'export-personal-data',
@@ -153,7 +153,7 @@ describe('pages', () => {
     expect(rowOf(waiting, 'act_exportpending')).toBe(
       'Export rows from PostgreSQL Table crm/public.customers ' +
         'the agent&#39;s words The retention team needs the customers of the last quarter to compute churn. ⏎ The file is deleted after the run. ' +
-        'Requested by Churn analyst TIME Rows: at most 5,000 of about 3,100 that match the filter, out of about 12,400 ' +
+        'Requested by Churn analyst TIME Rows: about 3,100 match the filter, of about 12,400; at most 5,000 are exported ' +
         'Medium risk Data owners, stage 1 of 2 1 of 2 approvals Expires TIME',
     );
     expect(rowOf(waiting, 'act_rolepending')).toContain('High risk Finance 0 of 1 approval escalated Expires');

@@ -50,7 +50,7 @@ describe('adaptiveCard', () => {
       'Dave Diallo',
       'Erin Eriksen',
       "agent's words",
-      'at most 5,000 of about 14,000 that match the filter, out of about 61,400',
+      'about 14,000 match the filter, of about 61,400; at most 5,000 are exported',
       'Personal data, judging by the column names',
     ]) {
       expect(text).toContain(part);
