@@ -58,6 +58,7 @@ export function createLiveDirectory(source: DirectorySource, options: LiveOption
   const exists = createCache<boolean>({ ttlMs, max: cached.groups, now });
   const lists = createCache<readonly SourceUser[]>({ ttlMs, max: cached.lists, now });
   let failing = false;
+  let checked = source.check === undefined;
 
   /** Runs one lookup within its deadline, and tells operators how the provider does. */
   async function lookup<T>(work: (ask: Ask) => Promise<T>): Promise<T> {
@@ -276,7 +277,12 @@ export function createLiveDirectory(source: DirectorySource, options: LiveOption
     members: (approvers, limit) => lookup((ask) => members(approvers, limit, ask)),
     hasGroup: (id) => lookup(async (ask) => isId(id) && (await exists.get(id, false, () => source.hasGroup(id, ask)))),
     check: async () => {
-      if (failing) await lookup((ask) => source.hasGroup(source.nobody, ask));
+      if (!failing && checked) return;
+      await lookup(async (ask) => {
+        await source.check?.(ask);
+        if (failing) await source.hasGroup(source.nobody, ask);
+      });
+      checked = true;
     },
     explain: (who) =>
       lookup(async (ask) => {

@@ -60,14 +60,19 @@ export function createEntraSource(options: EntraOptions): DirectorySource {
     path: string,
     valid: ValidateFunction<{ readonly value: readonly T[]; readonly '@odata.nextLink'?: string }>,
     ask: Ask,
-    { enough, headers }: { readonly enough?: (items: readonly T[]) => boolean; readonly headers?: Readonly<Record<string, string>> } = {},
+    {
+      enough,
+      headers,
+      mayBeAbsent,
+    }: { readonly enough?: (items: readonly T[]) => boolean; readonly headers?: Readonly<Record<string, string>>; readonly mayBeAbsent?: boolean } = {},
   ): Promise<readonly T[]> {
     const items: T[] = [];
     let next: string | undefined = path;
     for (let count = 0; next !== undefined; count += 1) {
       if (count >= mostPages) throw new DirectoryTrouble('nonsense', 'a list of Graph does not end');
       const reply: Answer<{ readonly value: readonly T[]; readonly '@odata.nextLink'?: string }> | undefined = await client.get(next, valid, ask, headers);
-      if (reply === undefined) return [];
+      if (reply === undefined && count === 0 && mayBeAbsent === true) return [];
+      if (reply === undefined) throw new DirectoryTrouble('nonsense', 'a list of Graph is said not to exist');
       items.push(...reply.body.value);
       next = enough?.(items) === true ? undefined : reply.body['@odata.nextLink'];
     }
@@ -119,7 +124,7 @@ export function createEntraSource(options: EntraOptions): DirectorySource {
       if (!guid.test(groupId)) return [];
       const path = `/groups/${groupId}/transitiveMembers/microsoft.graph.user${query({ $select: select, $count: 'true', $top: pageSize })}`;
       const enough = (users: readonly User[]) => users.filter(({ accountEnabled }) => accountEnabled === true).length >= limit;
-      const found = await pages<User>(path, validUsers, ask, { enough, headers: fromIndex });
+      const found = await pages<User>(path, validUsers, ask, { enough, headers: fromIndex, mayBeAbsent: true });
       return found
         .map(toUser)
         .filter((each) => each.active)

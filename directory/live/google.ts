@@ -61,6 +61,7 @@ export function createGoogleSource(options: GoogleOptions): DirectorySource {
     itemsOf: (body: A) => readonly T[] | undefined,
     ask: Ask,
     enough: (items: readonly T[]) => boolean = () => false,
+    mayBeAbsent = false,
   ): Promise<readonly T[]> {
     const items: T[] = [];
     let token: string | undefined;
@@ -71,7 +72,8 @@ export function createGoogleSource(options: GoogleOptions): DirectorySource {
         valid,
         ask,
       );
-      if (reply === undefined) return [];
+      if (reply === undefined && page === 0 && mayBeAbsent) return [];
+      if (reply === undefined) throw new DirectoryTrouble('nonsense', 'a list of Google is said not to exist');
       items.push(...(itemsOf(reply.body) ?? []));
       token = reply.body.nextPageToken;
       if (token === undefined || token === '' || enough(items)) return items;
@@ -130,7 +132,7 @@ export function createGoogleSource(options: GoogleOptions): DirectorySource {
     const parameters = { includeDerivedMembership: 'true', maxResults: 200 };
     const path = `/groups/${encodeURIComponent(groupId)}/members`;
     const enough = (members: readonly Member[]) => members.filter(isPerson).length >= limit;
-    const members = (await pages(path, parameters, validMembers, (body) => body.members, ask, enough)).filter(isPerson).slice(0, limit);
+    const members = (await pages(path, parameters, validMembers, (body) => body.members, ask, enough, true)).filter(isPerson).slice(0, limit);
     if (options.aliasAttribute === undefined)
       return members.map((member) => ({
         id: member.id ?? '',

@@ -45,13 +45,15 @@ export function createOktaSource(options: OktaOptions): DirectorySource {
     valid: Parameters<typeof client.get<readonly T[]>>[1],
     ask: Ask,
     enough: (items: readonly T[]) => boolean = () => false,
+    mayBeAbsent = false,
   ) {
     const items: T[] = [];
     let next: string | undefined = path;
     for (let page = 0; next !== undefined; page += 1) {
       if (page >= mostPages) throw new DirectoryTrouble('nonsense', 'a list of Okta does not end');
       const reply: Answer<readonly T[]> | undefined = await client.get(next, valid, ask);
-      if (reply === undefined) return [];
+      if (reply === undefined && page === 0 && mayBeAbsent) return [];
+      if (reply === undefined) throw new DirectoryTrouble('nonsense', 'a list of Okta is said not to exist');
       items.push(...reply.body);
       next = enough(items) ? undefined : nextPage(reply.headers.get('link'));
     }
@@ -98,7 +100,7 @@ export function createOktaSource(options: OktaOptions): DirectorySource {
     hasGroup: async (id, ask) => (await client.get(`/api/v1/groups/${encodeURIComponent(id)}`, validGroup, ask))?.body.id === id,
     membersOf: async (groupId, limit, ask) => {
       const path = `/api/v1/groups/${encodeURIComponent(groupId)}/users${query({ limit: pageSize })}`;
-      const found = await pages<User>(path, validUsers, ask, (users) => users.filter(({ status }) => status === 'ACTIVE').length >= limit);
+      const found = await pages<User>(path, validUsers, ask, (users) => users.filter(({ status }) => status === 'ACTIVE').length >= limit, true);
       return found
         .map(toUser)
         .filter((user) => user.active)

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Type, type Static } from 'typebox';
 import type { ValidateFunction } from 'ajv';
 import { createJsonClient, type Answer, type Authorize, type Clockwork } from './client.js';
@@ -65,6 +66,8 @@ export function createScimSource(options: ScimOptions): DirectorySource {
     ...(options.clockwork === undefined ? {} : { clockwork: options.clockwork }),
   });
 
+  let filtersWork = false;
+
   async function pages<T>(
     path: string,
     parameters: Readonly<Record<string, string | number>>,
@@ -75,7 +78,7 @@ export function createScimSource(options: ScimOptions): DirectorySource {
     for (let page = 0; page < mostPages; page += 1) {
       const address = `${path}${query({ ...parameters, startIndex: items.length + 1, count: pageSize })}`;
       const reply: Answer<{ totalResults: number; Resources?: T[] | null }> | undefined = await client.get(address, valid, ask);
-      if (reply === undefined) return [];
+      if (reply === undefined) throw new DirectoryTrouble('nonsense', 'a list of the SCIM server is said not to exist');
       const more = reply.body.Resources ?? [];
       items.push(...more);
       if (items.length >= reply.body.totalResults) return items;
@@ -108,8 +111,16 @@ export function createScimSource(options: ScimOptions): DirectorySource {
   const by = (attribute: string | undefined, value: string, ask: Ask) =>
     attribute === undefined ? Promise.resolve([]) : users(`${attribute} eq ${JSON.stringify(value)}`, ask);
 
+  /** A server that ignores filters puts everybody into every group, so it is asked for the groups of nobody. */
+  async function checkFilters(ask: Ask): Promise<void> {
+    const found = await pages<Group>('/Groups', { filter: `members.value eq "nobody-${randomUUID()}"`, excludedAttributes: 'members' }, validGroups, ask);
+    filtersWork = found.length === 0;
+    if (!filtersWork) throw new DirectoryTrouble('nonsense', 'the SCIM server ignores filters by membership: it finds groups of an id that nobody has');
+  }
+
   /** The groups that hold somebody, then the groups that hold those. A circle ends where it began. */
   async function groupsByFilter(id: string, ask: Ask): Promise<readonly SourceGroup[]> {
+    if (!filtersWork) await checkFilters(ask);
     const found = new Map<string, SourceGroup>();
     let level: readonly string[] = [id];
     while (level.length > 0) {
@@ -133,6 +144,13 @@ export function createScimSource(options: ScimOptions): DirectorySource {
       level = above;
     }
     return [...found.values()];
+  }
+
+  async function groupsOfUser(id: string, ask: Ask) {
+    const groups = (await rawUser(id, ask))?.groups;
+    // Silence about groups is what a server says that does not know them.
+    if (groups === undefined) throw new DirectoryTrouble('nonsense', 'the SCIM server does not say in which groups somebody is');
+    return groups ?? [];
   }
 
   /** Ids of the people in a group and in the groups that it holds. */
@@ -159,6 +177,7 @@ export function createScimSource(options: ScimOptions): DirectorySource {
     kind: 'scim',
     address: options.url,
     nobody: 'nobody',
+    ...(options.membership === 'filter' ? { check: checkFilters } : {}),
     user: async (id, ask) => {
       const found = await rawUser(id, ask);
       return found === undefined ? undefined : toUser(found);
@@ -170,7 +189,7 @@ export function createScimSource(options: ScimOptions): DirectorySource {
     groupsOf: async (id, ask) =>
       options.membership === 'filter'
         ? groupsByFilter(id, ask)
-        : ((await rawUser(id, ask))?.groups ?? []).map((group) => ({ id: group.value, ...(group.type === 'indirect' ? { via: '' } : {}) })),
+        : (await groupsOfUser(id, ask)).map((group) => ({ id: group.value, ...(group.type === 'indirect' ? { via: '' } : {}) })),
     hasGroup: async (id, ask) =>
       (await client.get(`/Groups/${encodeURIComponent(id)}${query({ excludedAttributes: 'members' })}`, validGroup, ask))?.body.id === id,
     membersOf: async (groupId, limit, ask) => {

@@ -33,6 +33,8 @@ export interface DirectorySource {
   readonly address: string;
   /** An id in the provider's form that nobody has, for health checks. */
   readonly nobody: string;
+  /** Asks what shows whether answers of this provider mean what they should. */
+  check?(ask: Ask): Promise<void>;
   user(id: string, ask: Ask): Promise<SourceUser | undefined>;
   userByEmail(email: string, ask: Ask): Promise<readonly SourceUser[]>;
   /** Accounts whose token subject is this; the one with that id when absent. */

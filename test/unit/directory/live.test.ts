@@ -2,8 +2,11 @@ import { Type } from 'typebox';
 import { describe, expect, it } from 'vitest';
 import { createCache } from '../../../directory/live/cache.js';
 import { createJsonClient, type Clockwork } from '../../../directory/live/client.js';
+import { createEntraSource } from '../../../directory/live/entra.js';
+import { createGoogleSource } from '../../../directory/live/google.js';
 import { createOktaSource } from '../../../directory/live/okta.js';
 import { answer } from '../../../directory/live/schema.js';
+import { createScimSource } from '../../../directory/live/scim.js';
 
 const valid = answer(Type.Object({ ok: Type.Boolean() }));
 
@@ -81,6 +84,77 @@ describe('a client of a directory', () => {
     const { clockwork, ask } = scripted(...same);
     const source = createOktaSource({ url: 'https://idp.example', authorize: async () => 'SSWS secret', timeoutMs: 1_000, clockwork });
     await expect(source.groupsOf('00u1', ask())).rejects.toMatchObject({ kind: 'nonsense' });
+  });
+});
+
+describe('a list that the provider says not to exist', () => {
+  const options = (clockwork: Clockwork) => ({ url: 'https://idp.example', authorize: async () => 'Bearer x', timeoutMs: 1_000, clockwork });
+  const guid = '00000000-0000-4000-8000-000000000001';
+  const missing = {
+    okta: { body: { errorCode: 'E0000007' }, make: createOktaSource, more: [[{ id: 'g1' }], { link: '<https://idp.example/next>; rel="next"' }] },
+    entra: {
+      body: { error: { code: 'Request_ResourceNotFound' } },
+      make: createEntraSource,
+      more: [{ value: [], '@odata.nextLink': 'https://idp.example/next' }, {}],
+    },
+    google: {
+      body: { error: { errors: [{ reason: 'notFound' }] } },
+      make: (all: ReturnType<typeof options>) => createGoogleSource({ ...all, customer: 'my_customer' }),
+      more: [{ groups: [], nextPageToken: '2' }, {}],
+    },
+    scim: {
+      body: { status: '404' },
+      make: (all: ReturnType<typeof options>) => createScimSource({ ...all, subject: 'id', membership: 'filter' }),
+      more: [{ totalResults: 2, Resources: [{ id: 'g1' }] }, {}],
+    },
+  } as const;
+
+  it.each(Object.entries(missing))('is nonsense, not "in no group", on the first page and on a later one: %s', async (kind, { body, make, more }) => {
+    const [first, headers] = more;
+    for (const before of [[], [reply(200, first, headers)]]) {
+      const probe = kind === 'scim' ? [reply(200, { totalResults: 0 })] : [];
+      const { clockwork, ask, asked } = scripted(...probe, ...before, reply(404, body));
+      await expect(make(options(clockwork)).groupsOf(guid, ask())).rejects.toMatchObject({ kind: 'nonsense' });
+      expect(asked).toHaveLength(probe.length + before.length + 1);
+    }
+  });
+
+  it.each(Object.entries(missing).filter(([kind]) => kind !== 'scim'))('is nobody where it is the list of a group: %s', async (_kind, { body, make }) => {
+    const { clockwork, ask } = scripted(reply(404, body));
+    expect(await make(options(clockwork)).membersOf(guid, 10, ask())).toEqual([]);
+  });
+});
+
+describe('a SCIM server', () => {
+  const sourceOf = (clockwork: Clockwork, membership: 'filter' | 'user') =>
+    createScimSource({ url: 'https://idp.example', authorize: async () => 'Bearer x', timeoutMs: 1_000, clockwork, subject: 'id', membership });
+  const everything = () => reply(200, { totalResults: 1, Resources: [{ id: 'g1' }] });
+
+  it('that ignores filters puts nobody into a group', async () => {
+    const { clockwork, ask } = scripted(everything(), everything(), everything());
+    const source = sourceOf(clockwork, 'filter');
+    for (const asking of [() => source.groupsOf('u1', ask()), () => source.check?.(ask()), () => source.groupsOf('u1', ask())])
+      await expect(asking()).rejects.toMatchObject({ kind: 'nonsense', message: expect.stringContaining('ignores filters') as string });
+  });
+
+  it('whose filters work is asked for the groups of nobody once', async () => {
+    const none = () => reply(200, { totalResults: 0 });
+    const { clockwork, ask, asked } = scripted(none(), none(), none());
+    const source = sourceOf(clockwork, 'filter');
+    expect([await source.groupsOf('u1', ask()), await source.groupsOf('u1', ask())]).toEqual([[], []]);
+    expect(asked.map((address) => /eq%20%22(nobody-|u1)/.exec(address)?.[1])).toEqual(['nobody-', 'u1', 'u1']);
+  });
+
+  it('that is to list groups with a person has to say that there are none', async () => {
+    const { clockwork, ask } = scripted(
+      reply(200, { id: 'u1', groups: [] }),
+      reply(200, { id: 'u1', groups: null }),
+      reply(200, { id: 'u1' }),
+      reply(404, { status: '404' }),
+    );
+    const source = sourceOf(clockwork, 'user');
+    expect([await source.groupsOf('u1', ask()), await source.groupsOf('u1', ask())]).toEqual([[], []]);
+    for (let count = 0; count < 2; count += 1) await expect(source.groupsOf('u1', ask())).rejects.toMatchObject({ kind: 'nonsense' });
   });
 });
 
