@@ -1,9 +1,10 @@
 import type { ApprovalFact, Consent } from '../domain/circles.js';
-import type { ConnectorDefinition, ExecutionOutcome, Preview } from '../domain/connector.js';
+import type { ConnectorDefinition, ExecutionOutcome } from '../domain/connector.js';
 import type { Digest } from '../domain/digest.js';
 import type { Grant } from '../domain/grant.js';
 import type { Json, JsonObject } from '../domain/json.js';
 import type { ChannelRef } from '../domain/plan.js';
+import type { ConnectorPreview } from '../domain/preview-mask.js';
 import type { PersonId } from '../domain/principal.js';
 import type { Receipt } from '../domain/receipt.js';
 import type { ActionRequest } from '../domain/request.js';
@@ -80,8 +81,8 @@ export interface Connector {
   readonly definition: ConnectorDefinition;
   /** Throws `parameters-invalid` or `target-unknown` if resource and parameters make no sense together. Changes nothing. */
   check(request: ActionRequest): void;
-  /** What would happen. Changes nothing. */
-  preview?(request: ActionRequest, context: ConnectorContext): Promise<Preview>;
+  /** What would happen. Changes nothing. Where policy masks a parameter, only lines that say what they tell of are passed on. */
+  preview?(request: ActionRequest, context: ConnectorContext): Promise<ConnectorPreview>;
   /**
    * Performs the action once. Returns `failed` when the target certainly did nothing (or the whole was rolled back),
    * `unknown` when it cannot tell. Throws `target-unavailable` only if nothing has happened yet, and `execution-unclear` if

@@ -16,6 +16,7 @@ import { verifyGrant, verifyRequest, type Grant, type GrantVerdict } from '../..
 import { isJsonObject } from '../../domain/json.js';
 import { boundOutcome } from '../../domain/outcome.js';
 import { permitPayload, permitType } from '../../domain/permit.js';
+import { withoutMasked } from '../../domain/preview-mask.js';
 import { withReceipt } from '../../domain/receipt.js';
 import { verifyReport } from '../../domain/report.js';
 import { requestDigest, type ActionRequest } from '../../domain/request.js';
@@ -66,9 +67,17 @@ async function preview(
   if (request.connector.digest !== connectorRef(connector.definition).digest) throw new CountersignError('connector-mismatch');
   requireFit(connector.definition, request);
   await requirePolicy(deps, request, signed.content);
-  connector.check(request);
-  if (connector.preview === undefined) return { facts: [], warnings: [] };
-  return withBeat(deps, cancellationSignal(), (context) => connector.preview!(request, context));
+  const { mask = [] } = signed.content;
+  try {
+    connector.check(request);
+    if (connector.preview === undefined) return { facts: [], warnings: [] };
+    return withoutMasked(await withBeat(deps, cancellationSignal(), (context) => connector.preview!(request, context)), mask);
+  } catch (error) {
+    // A connector may say which column the target does not have.
+    if (mask.length > 0 && error instanceof CountersignError)
+      throw new CountersignError(error.code, 'Policy hides parameters of this action, and with them what was said against it.');
+    throw error;
+  }
 }
 
 async function execute(deps: ExecutorDeps, requireFit: RequireFit, grant: Grant): Promise<ExecutionOutcome> {

@@ -6,7 +6,7 @@ import type { Directory } from '../../directory/port.js';
 import { compilePolicies, type PolicyBundle, type PolicyFile } from '../bundle.js';
 import { entitiesIn } from './expression.js';
 import { inOrder, type Finding, type FindingCode } from './finding.js';
-import { unoffered, unreachable } from './reach.js';
+import { unknownMasks, unoffered, unreachable } from './reach.js';
 import { unknownApprovers, unknownRoutes, unsatisfiableRoutes, unusedRoutes, type People } from './route-findings.js';
 import { lineOfText, lineWithin, readSource, type SourcePolicy } from './source.js';
 
@@ -17,7 +17,7 @@ export type CheckContext = { readonly people?: People; readonly connectors?: Rea
 export async function checkPolicies(files: readonly PolicyFile[], directory: string, { people, connectors }: CheckContext): Promise<readonly Finding[]> {
   const { policies, findings } = readSource(files, directory);
   const found = [...findings, ...schemaFindings(files, policies), ...unreachable(policies)];
-  if (connectors !== undefined) found.push(...unoffered(policies, connectors));
+  if (connectors !== undefined) found.push(...unoffered(policies, connectors), ...unknownMasks(policies, connectors));
   if (people !== undefined) found.push(...(await unknownEntities(policies, people.directory)));
   found.push(...(await routeFindings(files, directory, policies, people)));
   const compiled = compile(files, directory);

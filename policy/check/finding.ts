@@ -20,7 +20,8 @@ export type FindingCode =
   | 'unsatisfiable-route'
   | 'unreachable-rule'
   | 'unoffered-action'
-  | 'unseen-parameter';
+  | 'unseen-parameter'
+  | 'unknown-mask';
 
 /** One line as compilers write it, which editors and CI make a link of. */
 export function formatFinding({ severity, code, file, line, message }: Finding): string {

@@ -1,6 +1,7 @@
 import type * as cedar from '@cedar-policy/cedar-wasm/nodejs';
 import type { ConnectorDefinition } from '../../domain/connector.js';
 import { policyParameterNames } from '../../domain/display.js';
+import { isJsonObject, type Json } from '../../domain/json.js';
 import { neverHolds, alwaysHolds } from './constant.js';
 import { bare, pathsIn, type NamedEntity } from './expression.js';
 import type { Finding } from './finding.js';
@@ -62,6 +63,31 @@ export function unoffered(policies: readonly SourcePolicy[], connectors: Readonl
         );
     return findings;
   });
+}
+
+/** Masks that name a parameter which none of the connectors that the policy is for has: such a mask hides nothing. */
+export function unknownMasks(policies: readonly SourcePolicy[], connectors: ReadonlyMap<string, ConnectorDefinition>): readonly Finding[] {
+  return policies.flatMap(({ mask, ...policy }) => {
+    if (mask === undefined) return [];
+    const meant = (actionsOf(policy.json.action) ?? [...connectors.keys()]).flatMap((action) => connectors.get(action) ?? []);
+    const names = mask.split(',').map((name) => name.trim());
+    const gone = meant.length === 0 ? [] : names.filter((name) => !meant.some(({ parameters }) => hasParameter(parameters, name.split('.'))));
+    return gone.map((name): Finding => {
+      const message = `policy "${policy.id}" masks "${name}", which is no parameter of ${listed(meant.map((one) => one.name))}; nothing is hidden by it.`;
+      return { severity: 'error', code: 'unknown-mask', file: policy.file, line: lineOfText(policy, '@mask'), message };
+    });
+  });
+}
+
+/** True if the schema may have this member; of an open object any may be there. */
+function hasParameter(schema: Json | undefined, [name, ...rest]: readonly string[]): boolean {
+  if (name === undefined) return true;
+  if (!isJsonObject(schema)) return false;
+  const { properties, additionalProperties, items } = schema;
+  if (isJsonObject(items)) return hasParameter(items, [name, ...rest]);
+  if (isJsonObject(properties) && Object.hasOwn(properties, name)) return hasParameter(properties[name], rest);
+  if (isJsonObject(additionalProperties)) return hasParameter(additionalProperties, rest);
+  return properties === undefined && additionalProperties !== false && schema['type'] === 'object';
 }
 
 /** Ids of the actions that a head names; undefined if it is for all. */

@@ -9,6 +9,8 @@ export type SourcePolicy = {
   readonly effect: 'permit' | 'forbid';
   /** The route that it asks for. */
   readonly review?: string;
+  /** Parameters that it hides from approvers, as it was written. */
+  readonly mask?: string;
   readonly file: string;
   readonly line: number;
   readonly text: string;
@@ -42,11 +44,12 @@ export function readSource(
         findings.push({ severity: 'error', code: 'syntax', file, line, message: `${parsed.errors[0]?.message ?? 'This is no policy'}.` });
         continue;
       }
-      const { id, review } = parsed.json.annotations ?? {};
+      const { id, review, mask } = parsed.json.annotations ?? {};
       policies.push({
         id: id ?? `${name}:${line}`,
         effect: parsed.json.effect,
         ...(typeof review !== 'string' ? {} : { review }),
+        ...(typeof mask !== 'string' ? {} : { mask }),
         file,
         line,
         text: policyText,

@@ -21,16 +21,23 @@ export function createHttpRequest(targets: ReadonlyMap<string, HttpTarget>): Con
       const { target, url, body } = order;
       return {
         facts: [
-          { label: 'Request', value: `${order.method} ${url.origin}${url.pathname}` },
-          ...(url.search === '' ? [] : [{ label: 'Query', value: [...url.searchParams.keys()].map((name) => `${name} (hidden value)`).join(', ') }]),
-          { label: 'Body', value: body === undefined ? 'none' : `${body.length} bytes of JSON` },
-          { label: 'Signature', value: target.signingSecret === undefined ? 'none' : 'HMAC-SHA256 (RFC 9421)' },
-          { label: 'Idempotency-Key', value: request.id },
+          { label: 'Request', value: `${order.method} ${url.origin}${url.pathname}`, of: ['method'] },
+          ...(url.search === ''
+            ? []
+            : [{ label: 'Query', value: [...url.searchParams.keys()].map((name) => `${name} (hidden value)`).join(', '), of: ['query'] }]),
+          { label: 'Body', value: body === undefined ? 'none' : `${body.length} bytes of JSON`, of: ['body'] },
+          { label: 'Signature', value: target.signingSecret === undefined ? 'none' : 'HMAC-SHA256 (RFC 9421)', of: [] },
+          { label: 'Idempotency-Key', value: request.id, of: [] },
         ],
         warnings: [
-          ...(url.protocol === 'http:' ? ['The target is called without TLS.'] : []),
+          ...(url.protocol === 'http:' ? [{ text: 'The target is called without TLS.', of: [] }] : []),
           ...(!mayRepeat(order)
-            ? ['If the answer gets lost, a person must check at the target: it does not promise that a repeated request counts once.']
+            ? [
+                {
+                  text: 'If the answer gets lost, a person must check at the target: it does not promise that a repeated request counts once.',
+                  of: ['method'],
+                },
+              ]
             : []),
         ],
       };

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { Fact, Preview } from '../../../domain/connector.js';
+import type { ConnectorPreview } from '../../../domain/preview-mask.js';
 import type { ReadTransaction } from './postgres-export-client.js';
 import { checkColumns } from './postgres-export-columns.js';
 import { exportStatement, filterSummary, type ExportOrder } from './postgres-export-sql.js';
@@ -13,7 +13,7 @@ type Where = { readonly file: string; readonly maxRows: number };
  * Says what the export of a table would yield, from the catalogue and, with a filter, the planner's estimate, which reads no row. The estimate
  * tells of the rows that match, so a preview is for those who decide: the api keeps it from whoever asked.
  */
-export async function previewTable(transaction: ReadTransaction, order: ExportOrder, where: Where): Promise<Preview> {
+export async function previewTable(transaction: ReadTransaction, order: ExportOrder, where: Where): Promise<ConnectorPreview> {
   const { source, parameters } = order;
   if (source.kind !== 'table') throw new TypeError('only a table is looked at before it is approved');
   await checkColumns(transaction, order);
@@ -25,48 +25,50 @@ export async function previewTable(transaction: ReadTransaction, order: ExportOr
   const wholeTable = parameters.filter === undefined && parameters.limit === undefined;
   return {
     facts: [
-      { label: 'Source', value: `${source.schema}.${source.table} of ${order.target}` },
-      { label: 'Rows', value: rowsText(size, parameters.limit, parameters.filter !== undefined, matching) },
-      { label: 'Columns', value: named.join(', ') + (columns.length > maxListed ? ` and ${columns.length - maxListed} more` : '') },
-      { label: 'Filter', value: filterSummary(order) },
+      { label: 'Source', value: `${source.schema}.${source.table} of ${order.target}`, of: [] },
+      { label: 'Rows', value: rowsText(size, parameters.limit, parameters.filter !== undefined, matching), of: ['limit', 'filter'] },
+      { label: 'Columns', value: named.join(', ') + (columns.length > maxListed ? ` and ${columns.length - maxListed} more` : ''), of: ['columns'] },
+      { label: 'Filter', value: filterSummary(order), of: ['filter'] },
       ...(parameters.order_by === undefined
         ? []
-        : [{ label: 'Order', value: parameters.order_by.map(({ column, direction }) => `${column} ${direction ?? 'asc'}`).join(', ') }]),
+        : [{ label: 'Order', value: parameters.order_by.map(({ column, direction }) => `${column} ${direction ?? 'asc'}`).join(', '), of: ['order_by'] }]),
       ...fileFacts(order, where),
     ],
     warnings: [
-      ...(parameters.limit === undefined ? [`No row limit: every matching row is exported, up to ${where.maxRows}.`] : []),
-      ...(wholeTable ? ['No filter: the whole table is exported.'] : []),
-      ...(wholeTable && size !== undefined && size > where.maxRows ? [`Likely to fail: the target allows at most ${where.maxRows} rows.`] : []),
-      ...columnWarnings(columns),
+      ...(parameters.limit === undefined ? [{ text: `No row limit: every matching row is exported, up to ${where.maxRows}.`, of: ['limit'] }] : []),
+      ...(wholeTable ? [{ text: 'No filter: the whole table is exported.', of: ['filter', 'limit'] }] : []),
+      ...(wholeTable && size !== undefined && size > where.maxRows
+        ? [{ text: `Likely to fail: the target allows at most ${where.maxRows} rows.`, of: ['filter', 'limit'] }]
+        : []),
+      ...columnWarnings(columns).map((text) => ({ text, of: ['columns'] })),
     ],
   };
 }
 
 /** Says what is known of the export of a query from its text alone: to plan or describe it could already run functions of it. */
-export function previewSelect(order: ExportOrder, where: Where): Preview {
+export function previewSelect(order: ExportOrder, where: Where): ConnectorPreview {
   const { source, parameters } = order;
   if (source.kind !== 'select') throw new TypeError('a table has no query');
   const { limit } = parameters;
   return {
     facts: [
-      { label: 'Source', value: `a query on ${order.target}` },
-      { label: 'Rows', value: limit === undefined ? notLookedAt : `at most ${count(limit)}; how many is ${notLookedAt}` },
-      { label: 'Columns', value: notLookedAt },
+      { label: 'Source', value: `a query on ${order.target}`, of: [] },
+      { label: 'Rows', value: limit === undefined ? notLookedAt : `at most ${count(limit)}; how many is ${notLookedAt}`, of: ['limit'] },
+      { label: 'Columns', value: notLookedAt, of: [] },
       ...fileFacts(order, where),
     ],
     warnings: [
-      ...(limit === undefined ? [`No row limit: every row of the query is exported, up to ${where.maxRows}.`] : []),
-      ...columnWarnings(namesIn(source.sql)),
+      ...(limit === undefined ? [{ text: `No row limit: every row of the query is exported, up to ${where.maxRows}.`, of: ['limit'] }] : []),
+      ...columnWarnings(namesIn(source.sql)).map((text) => ({ text, of: ['select'] })),
     ],
   };
 }
 
 const count = (rows: number): string => rows.toLocaleString('en-US');
 
-const fileFacts = (order: ExportOrder, where: Where): readonly Fact[] => [
-  { label: 'Format', value: order.format === 'csv' ? 'CSV' : 'JSON Lines' },
-  { label: 'File', value: where.file },
+const fileFacts = (order: ExportOrder, where: Where): ConnectorPreview['facts'] => [
+  { label: 'Format', value: order.format === 'csv' ? 'CSV' : 'JSON Lines', of: ['format'] },
+  { label: 'File', value: where.file, of: ['destination', 'format'] },
 ];
 
 /** How many rows, from the limit, the size of the whole table, and the estimate of those that match. */

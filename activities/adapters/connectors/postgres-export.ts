@@ -1,5 +1,6 @@
 import path from 'node:path';
-import type { ExecutionOutcome, Preview } from '../../../domain/connector.js';
+import type { ExecutionOutcome } from '../../../domain/connector.js';
+import type { ConnectorPreview } from '../../../domain/preview-mask.js';
 import { postgresExport } from '../../../domain/connectors/postgres-export.js';
 import { CountersignError } from '../../../domain/errors.js';
 import type { ActionRequest } from '../../../domain/request.js';
@@ -36,7 +37,7 @@ export function createPostgresExport(targets: ReadonlyMap<string, PostgresTarget
       const where = { file: exportPath(request.id, what.parameters.destination, what.format), maxRows: target.maxRows };
       // Not even a connection: whatever the database does with a requester's query comes after its approval.
       if (what.source.kind === 'select') return previewSelect(what, where);
-      return readOnly<Preview>(target.url, { applicationName: 'countersign preview', statementTimeoutMs: previewTimeoutMs, signal }, (transaction) =>
+      return readOnly<ConnectorPreview>(target.url, { applicationName: 'countersign preview', statementTimeoutMs: previewTimeoutMs, signal }, (transaction) =>
         previewTable(transaction, what, where),
       );
     },

@@ -7,6 +7,7 @@ import { createPostgresExport } from '../../../activities/adapters/connectors/po
 import type { Connector } from '../../../activities/ports.js';
 import { postgresExport } from '../../../domain/connectors/index.js';
 import type { JsonObject } from '../../../domain/json.js';
+import { withoutMasked } from '../../../domain/preview-mask.js';
 import { contextOf, requestOf } from '../../unit/connectors/request.js';
 import { engines, startTargetDb, temporaryFolder, until, type TargetDb } from './database.js';
 
@@ -149,7 +150,7 @@ describe.each(engines)('postgres.export on %s', (engine) => {
       filter: [{ column: 'country', op: '=', value: 'DE' }],
       format: 'csv',
     });
-    const preview = await connector.preview!(request, contextOf());
+    const preview = withoutMasked(await connector.preview!(request, contextOf()));
     expect(preview.facts).toEqual(
       expect.arrayContaining([
         { label: 'Rows', value: expect.stringMatching(/^about [\d,]{3,5} match the filter, of about 4,000$/) },
@@ -161,6 +162,27 @@ describe.each(engines)('postgres.export on %s', (engine) => {
     expect(preview.warnings.join(' ')).toMatch(/No row limit.*Payment data, .*: card_number\..*Personal data, .*: email\..*Free text.*: notes\./);
     expect(JSON.stringify(preview)).not.toContain('DE');
     expect(readdirSync(exports).filter((name) => name.includes(request.id))).toEqual([]);
+  });
+
+  it('previews nothing that tells of a masked parameter', async () => {
+    const request = table('customers', {
+      columns: ['id', 'email', 'card_number'],
+      filter: [{ column: 'country', op: '=', value: 'DE' }],
+      order_by: [{ column: 'email' }],
+      limit: 321,
+      destination: 'out.csv',
+    });
+    const told = async (...mask: string[]) => JSON.stringify(withoutMasked(await connector.preview!(request, contextOf()), mask));
+    const all = /card_number|email|321|country|out\.csv|[Pp]ersonal/;
+    expect(await told()).toMatch(all);
+    const most = await told('columns', 'limit', 'order_by');
+    expect(most).not.toMatch(/card_number|email|321|[Pp]ersonal|No row limit/);
+    expect(most).toMatch(/country.*out\.csv/);
+    expect(await told('filter.column')).not.toMatch(/country|match the filter/);
+    expect(await told('columns', 'limit', 'order_by', 'filter', 'destination')).not.toMatch(all);
+    expect(withoutMasked(await connector.preview!(table('customers', { columns: ['id'] }), contextOf()), ['limit']).warnings).toEqual([]);
+    const query = withoutMasked(await connector.preview!(database({ select: 'select email from customers', limit: 321 }), contextOf()), ['select', 'limit']);
+    expect(JSON.stringify(query)).not.toMatch(/email|321/);
   });
 
   it('estimates how many rows match a filter, from what the planner knows, and reads none of them', async () => {
@@ -192,7 +214,7 @@ describe.each(engines)('postgres.export on %s', (engine) => {
     const leak = database({
       select: "select 1 as n, email from customers where query_to_xml('select card_number from customers', true, true, '')::text like 'x%'",
     });
-    const preview = await nowhere.preview!(leak, contextOf());
+    const preview = withoutMasked(await nowhere.preview!(leak, contextOf()));
     expect(preview.facts).toContainEqual({ label: 'Rows', value: 'unknown; a query is not looked at before it is approved' });
     expect(preview.facts).toContainEqual({ label: 'Columns', value: 'unknown; a query is not looked at before it is approved' });
     expect(preview.warnings.join(' ')).toMatch(/Personal data, .*\bemail\b/);

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import type { ExecutorPolicy } from '../../../activities/deps.js';
 import type { Connector } from '../../../activities/ports.js';
@@ -7,9 +8,11 @@ import { CountersignError } from '../../../domain/errors.js';
 import { planDigest, type Plan } from '../../../domain/plan.js';
 import { actionDigest, type ActionRequest } from '../../../domain/request.js';
 import { verify, type Verified } from '../../../domain/signing.js';
+import { createFileDirectory } from '../../../directory/file.js';
 import type { Directory } from '../../../directory/port.js';
+import { makePlan } from '../../../policy/plan.js';
 import { requestOf } from '../connectors/request.js';
-import { bundleOf, executorOf, grantOf, keys } from './scene.js';
+import { bundleOf, executorOf, grantOf, keys, samples } from './scene.js';
 
 vi.mock('node:timers/promises', () => ({ setTimeout: async () => undefined }));
 
@@ -92,6 +95,47 @@ describe('an executor whose own policy asks for more than an allowing plan of th
     const { connector } = recording();
     const { preview } = executorOf([connector], [], { bundle: () => bundleOf('@id("ask") @review("people") permit (principal, action, resource);') });
     await expect(preview(exportRequest(connector))).rejects.toMatchObject({ type: 'plan-below-policy' });
+  });
+});
+
+describe('a preview under a mask', () => {
+  const telling = (preview: Connector['preview']) => ({ ...recording().connector, preview }) as Connector;
+  const bundle = () => bundleOf('@id("ask") @review("people") @mask("columns,limit") permit (principal, action, resource);');
+  const masked = async (connector: Connector) => {
+    const request = exportRequest(connector);
+    const directory = createFileDirectory(path.join(samples, 'directory.yaml'));
+    const connectors = new Map([[connector.definition.name, connector.definition]]);
+    const { plan } = await makePlan({ bundle, directory, connectors, timeZone: 'Etc/UTC', environment: 'development' }, request, new Date(at));
+    return executorOf([connector], [], { bundle }).preview(request, {}, plan);
+  };
+
+  it('keeps only lines that say that they tell of something else', async () => {
+    const connector = telling(async () => ({
+      facts: [
+        { label: 'Source', value: 'customers', of: [] },
+        { label: 'Columns', value: 'card_number', of: ['columns'] },
+        { label: 'Rows', value: 'at most 5', of: ['limit', 'filter'] },
+        { label: 'Filter', value: 'country', of: ['filter'] },
+        { label: 'Says nothing', value: 'card_number' },
+      ],
+      warnings: ['Payment data: card_number.', { text: 'No row limit.', of: ['limit'] }, { text: 'Without TLS.', of: [] }],
+    }));
+    expect(await masked(connector)).toEqual({
+      facts: [
+        { label: 'Source', value: 'customers' },
+        { label: 'Filter', value: 'country' },
+      ],
+      warnings: ['Without TLS.'],
+    });
+  });
+
+  it('does not tell what the connector said against it either', async () => {
+    const connector = telling(async () => {
+      throw new CountersignError('target-refused', 'The table has no column card_number.');
+    });
+    const error = await masked(connector).catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ type: 'target-refused' });
+    expect(String(error)).not.toContain('card_number');
   });
 });
 

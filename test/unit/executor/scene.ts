@@ -54,7 +54,7 @@ function memoryGrants(): GrantStore & { readonly begun: string[] } {
   };
 }
 
-const samples = path.resolve(import.meta.dirname, '../../../policies');
+export const samples = path.resolve(import.meta.dirname, '../../../policies');
 const routes = `routes:
   people:
     stages: [{ name: Owner, approvers: { groups: [g-data-owners] }, expires_in: 1h }]
@@ -103,8 +103,8 @@ export function executorOf(
     environment,
     execute: async (request: ActionRequest) => environment.run(activities.execute, { grant: await grantOf(request) }),
     authorize: async (request: ActionRequest, taskQueue: string) => environment.run(activities.authorize, { grant: await grantOf(request), taskQueue }),
-    preview: async (request: ActionRequest, change: { readonly signedRequest?: string | undefined } = {}) => {
-      const { signedRequest, plan } = await grantOf(request);
+    preview: async (request: ActionRequest, change: { readonly signedRequest?: string | undefined } = {}, planned: Partial<Plan> = {}) => {
+      const { signedRequest, plan } = await grantOf(request, planned);
       return environment.run(activities.preview, { request, signedPlan: plan, signedRequest, ...change } as Parameters<typeof activities.preview>[0]);
     },
   };

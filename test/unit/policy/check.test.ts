@@ -150,6 +150,13 @@ describe('countersign policy check', () => {
       },
       says: 'extra.cedar:5: warning: policy "extra" reads context.parameters.destination, which postgres.export does not hand to policy. [unseen-parameter]',
     },
+    'a mask that hides nothing': {
+      files: {
+        'extra.cedar':
+          '@id("extra")\n@review("data-owner")\n@mask("limit, filter.column, colums")\npermit (principal, action == Action::"postgres.export", resource) when { context.risk > 101 || context.hour == 3 };\n',
+      },
+      says: 'extra.cedar:3: error: policy "extra" masks "colums", which is no parameter of postgres.export; nothing is hidden by it. [unknown-mask]',
+    },
     'routes that are no YAML': { files: { 'routes.yaml': 'routes:\n  a: [\n' }, says: 'routes.yaml:3: error: ' },
   };
   for (const [name, { files, says }] of Object.entries(cases))
