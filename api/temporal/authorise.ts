@@ -24,10 +24,10 @@ export function maySee(view: ActionView, { principal, operator }: { readonly pri
 
 /**
  * The action as this viewer may see it: what the target said before anybody approved is kept from those who asked,
- * who could otherwise read a target by asking and cancelling. Operators see it. Requires {@link maySee}; applying it twice changes nothing more.
+ * who could otherwise read a target by asking and cancelling; operators who asked are no exception. Requires {@link maySee}; applying it twice changes nothing more.
  */
-export function viewOf(view: ActionView, { principal, operator }: Viewer): ActionView {
-  if (operator || !isAskingSide(view, principal)) return view;
+export function viewOf(view: ActionView, { principal }: Pick<Viewer, 'principal'>): ActionView {
+  if (!isAskingSide(view, principal)) return view;
   const { preview: _preview, previewError: _previewError, ...rest } = view;
   // Counted anew, since a gap would tell whether the target had an answer.
   const story = view.story.filter(({ kind }) => kind !== 'previewed');
