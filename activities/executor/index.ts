@@ -5,7 +5,7 @@ import { guarded } from '../failure.js';
 import { OneAtATime, requireWanted, stopSignal } from './attempts.js';
 import { compileSchemas, type RequireFit } from './parameters.js';
 import { admit, refuseRepetition, requirePolicy } from './policy.js';
-import type { Connector, ConnectorContext } from '../ports.js';
+import type { Connector, ConnectorContext, GrantState } from '../ports.js';
 import type { ExecutorActivities } from '../types.js';
 import { consentOf } from '../../domain/circles.js';
 import { connectorRef, type ConnectorDefinition, type ExecutionOutcome } from '../../domain/connector.js';
@@ -18,7 +18,7 @@ import { boundOutcome } from '../../domain/outcome.js';
 import { permitPayload, permitType } from '../../domain/permit.js';
 import { withoutMasked } from '../../domain/preview-mask.js';
 import { withReceipt } from '../../domain/receipt.js';
-import { verifyReport } from '../../domain/report.js';
+import { verifyReport, type ReportKey } from '../../domain/report.js';
 import { requestDigest, type ActionRequest } from '../../domain/request.js';
 import { isPlan } from '../../domain/shapes.js';
 import { isSignedWhen, signCompact, verify } from '../../domain/signing.js';
@@ -197,9 +197,9 @@ async function permit(
   const begin = { actionId: grant.request.id, actionDigest: verdict.digest, at: deps.now().toISOString(), by: 'connector', consent, presented: grant } as const;
   const consumed = await deps.grants.begin(begin);
   if (!consumed.first) {
-    const outcome =
-      consumed.known.outcome ??
-      (await finish(deps, grant.request.id, unclear(deps, grant.request, 'A permit was issued before, and nobody reported how it ended.')));
+    const open = unclear(deps, grant.request, 'A permit was issued before, and nobody reported how it ended.');
+    if (await awaitsReport(deps, grant.request.id, consumed.known)) return { ok: false, outcome: open };
+    const outcome = consumed.known.outcome ?? (await finish(deps, grant.request.id, open));
     return { ok: false, outcome: await vouched(deps, grant.request.id, outcome) };
   }
   const payload = permitPayload({
@@ -217,38 +217,63 @@ async function settle(deps: ExecutorDeps, { actionId, outcome }: Parameters<Exec
   const known = await deps.grants.find(actionId);
   // Else somebody with Temporal could say how an action of the executor's own ended, while it still runs.
   if (known?.by !== 'connector') throw new CountersignError('grant-invalid', 'No connector outside the executor was permitted this action.');
-  const reported = known.outcome ?? (await readReport(deps, actionId, known.actionDigest, outcome));
-  if (typeof reported !== 'string') return vouched(deps, actionId, await finish(deps, actionId, boundOutcome(reported, deps.now().toISOString())));
-  // Not noted as the end: whoever was quicker than the connector must not keep its signed word from counting.
-  return vouched(deps, actionId, {
+  const report = known.outcome === undefined ? await readReport(deps, actionId, known.actionDigest, outcome) : { outcome: known.outcome };
+  if ('outcome' in report) return vouched(deps, actionId, await finish(deps, actionId, boundOutcome(report.outcome, deps.now().toISOString())));
+  // Neither noted as the end nor signed: whoever was quicker than the connector must not keep its signed word from counting, nor get ours.
+  return {
     status: 'unknown',
-    detail: `What was reported is not the connector's word: ${reported}.`,
+    detail: `What was reported is not the connector's word: ${report.refused}.`,
     check: `Look at the target for an effect of ${actionId}; it is not run again.`,
     finishedAt: deps.now().toISOString(),
-  });
+  };
 }
 
 /** The outcome that a connector signed, or any, where its definition names no key to sign with; or why there is none. */
-async function readReport(deps: ExecutorDeps, actionId: string, actionDigest: Digest, outcome: unknown): Promise<unknown> {
+async function readReport(
+  deps: ExecutorDeps,
+  actionId: string,
+  actionDigest: Digest,
+  outcome: unknown,
+): Promise<{ readonly outcome: unknown } | { readonly refused: string }> {
+  const reporter = await reporterOf(deps, actionId);
+  if (reporter === 'anybody') return { outcome };
+  if (reporter === 'unknown') return { refused: 'it is not known any more who would have to sign it' };
+  const signed = await verifyReport(isJsonObject(outcome) ? outcome['report'] : undefined, reporter.key, {
+    actionId,
+    actionDigest,
+    taskQueue: reporter.taskQueue,
+  });
+  return typeof signed === 'string' ? { refused: signed } : { outcome: signed };
+}
+
+/** Whose word counts on how a permitted action ended: `unknown` once the definition that it was permitted by, and so the key in it, is gone. */
+async function reporterOf(deps: ExecutorDeps, actionId: string): Promise<{ readonly key: ReportKey; readonly taskQueue: string } | 'anybody' | 'unknown'> {
   const grant = await deps.grants.presented(actionId);
-  const external = grant === undefined ? undefined : deps.external.get(grant.request.action)?.external;
-  if (external?.reportKey !== undefined) {
-    const report = isJsonObject(outcome) ? outcome['report'] : undefined;
-    return verifyReport(report, external.reportKey, { actionId, actionDigest, taskQueue: external.taskQueue });
-  }
-  // A connector that is not configured any more may have been one that signs.
-  const anySigns = [...deps.external.values()].some((definition) => definition.external?.reportKey !== undefined);
-  return external === undefined && anySigns ? 'it is not known any more who would have to sign it' : outcome;
+  const definition = grant === undefined ? undefined : deps.external.get(grant.request.action);
+  if (definition?.external === undefined) return 'unknown';
+  const { reportKey: key, taskQueue } = definition.external;
+  if (key !== undefined) return { key, taskQueue };
+  return connectorRef(definition).digest === grant?.request.connector.digest ? 'anybody' : 'unknown';
+}
+
+/** True while only a connector that signs, or may have to, can tell how this ended. */
+async function awaitsReport(deps: ExecutorDeps, actionId: string, known: GrantState): Promise<boolean> {
+  return known.by === 'connector' && known.outcome === undefined && (await reporterOf(deps, actionId)) !== 'anybody';
 }
 
 /** Notes how it ended, with the receipt where that can be made now: an end that is known must not be lost because a key does not answer. */
 async function finish(deps: ExecutorDeps, actionId: string, outcome: ExecutionOutcome): Promise<ExecutionOutcome> {
-  const signed = await vouched(deps, actionId, outcome).catch(() => outcome);
+  const signed = await signedEnd(deps, actionId, outcome).catch(() => outcome);
   return deps.grants.finish(actionId, signed);
 }
 
-/** The outcome with the executor's signature over it. Requires that a receipt in it is the executor's own. */
+/** The outcome with the executor's signature over it, unless a connector has yet to sign how it ended. Requires that a receipt in it is the executor's own. */
 async function vouched(deps: ExecutorDeps, actionId: string, outcome: ExecutionOutcome): Promise<ExecutionOutcome> {
+  const known = await deps.grants.find(actionId);
+  return known !== undefined && (await awaitsReport(deps, actionId, known)) ? outcome : signedEnd(deps, actionId, outcome);
+}
+
+async function signedEnd(deps: ExecutorDeps, actionId: string, outcome: ExecutionOutcome): Promise<ExecutionOutcome> {
   if (outcome.receipt !== undefined) return outcome;
   const known = await deps.grants.find(actionId);
   if (known === undefined) throw new CountersignError('internal-error', 'The grant store does not know this action.');

@@ -80,9 +80,10 @@ export function executorOf(
 ) {
   const grants = memoryGrants();
   const environment = new MockActivityEnvironment();
+  const definitions = new Map(external.map((definition) => [definition.name, definition]));
   const activities = createExecutorActivities({
     connectors: new Map(connectors.map((connector) => [connector.definition.name, connector])),
-    external: new Map(external.map((definition) => [definition.name, definition])),
+    external: definitions,
     grants,
     policy: {
       bundle: () => allowing,
@@ -101,6 +102,11 @@ export function executorOf(
     grants,
     activities,
     environment,
+    /** Another configuration of connectors outside, as after a restart. */
+    replace: (others: readonly ConnectorDefinition[]) => {
+      definitions.clear();
+      for (const definition of others) definitions.set(definition.name, definition);
+    },
     execute: async (request: ActionRequest) => environment.run(activities.execute, { grant: await grantOf(request) }),
     authorize: async (request: ActionRequest, taskQueue: string) => environment.run(activities.authorize, { grant: await grantOf(request), taskQueue }),
     preview: async (request: ActionRequest, change: { readonly signedRequest?: string | undefined } = {}, planned: Partial<Plan> = {}) => {

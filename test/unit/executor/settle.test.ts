@@ -2,6 +2,7 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { describe, expect, it } from 'vitest';
 import type { ConnectorDefinition, ExecutionOutcome } from '../../../domain/connector.js';
 import { httpRequest } from '../../../domain/connectors/index.js';
+import { boundOutcome } from '../../../domain/outcome.js';
 import { verifyReceipt } from '../../../domain/receipt.js';
 import { reportAudience, reportType, type ReportKey } from '../../../domain/report.js';
 import { requestOf } from '../connectors/request.js';
@@ -35,9 +36,10 @@ async function permitted(external: Partial<NonNullable<ConnectorDefinition['exte
     new SignJWT({ iss: 'acme', aud: reportAudience, jti: `permit_${request.id}`, actionId: request.id, actionDigest, outcome: outcome as object, ...change })
       .setProtectedHeader({ alg: 'EdDSA', typ })
       .sign(key);
-  const settle = async (outcome: unknown): Promise<ExecutionOutcome> =>
-    (await executor.environment.run(executor.activities.settle, { actionId: request.id, outcome: outcome as ExecutionOutcome })) as ExecutionOutcome;
-  return { settle, report, request, actionDigest, noted: async () => (await executor.grants.find(request.id))?.outcome };
+  const settle = (outcome: unknown): Promise<ExecutionOutcome> =>
+    executor.environment.run(executor.activities.settle, { actionId: request.id, outcome: outcome as ExecutionOutcome });
+  const replace = (definitions: readonly ConnectorDefinition[]) => executor.replace(definitions);
+  return { settle, report, request, actionDigest, definition, executor, replace, noted: async () => (await executor.grants.find(request.id))?.outcome };
 }
 
 describe('what a connector outside reports', () => {
@@ -70,7 +72,9 @@ describe('what a connector outside reports', () => {
   it.each(Object.entries(forged))('is not %s: the end is unknown, and the true report still counts after it', async (_name, { given, says }) => {
     const scene = await permitted();
     const outcome = await scene.settle(await given(scene));
-    expect(outcome).toMatchObject({ status: 'unknown', detail: expect.stringContaining(says) as string, receipt: expect.any(String) as string });
+    expect(outcome).toMatchObject({ status: 'unknown', detail: expect.stringContaining(says) as string });
+    // The connector may still be at work: nobody gets the executor's signature for less than its word.
+    expect(outcome).not.toHaveProperty('receipt');
     expect(await scene.noted()).toBeUndefined();
     expect(await scene.settle({ report: await scene.report(done) })).toMatchObject(done);
   });
@@ -79,4 +83,47 @@ describe('what a connector outside reports', () => {
     const { settle } = await permitted({});
     expect(await settle(done)).toMatchObject(done);
   });
+
+  it.each(['done', 'x'.repeat(5_000), 7, null])('is noted with a receipt where no key is named, even if it is no outcome (%.20j)', async (given) => {
+    const { settle, noted, request, actionDigest } = await permitted({});
+    const outcome = await settle(given);
+    expect(outcome).toMatchObject({ status: 'unknown' });
+    expect(outcome).not.toMatchObject({ detail: expect.stringContaining("not the connector's word") as string });
+    expect(await noted()).toEqual(outcome);
+    expect(await verifyReceipt(boundOutcomeOf(outcome), { actionId: request.id, actionDigest, source: 'connector' }, keys.trusted)).toMatchObject({
+      state: 'verified',
+    });
+  });
+
+  it.each<readonly [string, Parameters<typeof permitted>[0], (definition: ConnectorDefinition) => readonly ConnectorDefinition[]]>([
+    ['is gone', {}, () => []],
+    ['is gone, among others', {}, (definition) => [{ ...definition, name: 'release.other' }]],
+    ['was another', {}, (definition) => [{ ...definition, version: '99.0.0' }]],
+    ['named a key that it names no more', { reportKey }, ({ external, ...rest }) => [{ ...rest, external: { taskQueue: 'acme', activity: 'rollout' } }]],
+  ])('does not count unsigned where its definition %s', async (_name, external, later) => {
+    const scene = await permitted(external);
+    scene.replace(later(scene.definition));
+    const outcome = await scene.settle(done);
+    expect(outcome).toMatchObject({ status: 'unknown', detail: expect.stringContaining('not known any more') as string });
+    expect(outcome).not.toHaveProperty('receipt');
+    expect(await scene.noted()).toBeUndefined();
+  });
+
+  it('still counts after somebody asked for another permit, or had the executor run it', async () => {
+    const scene = await permitted();
+    for (const taskQueue of ['acme', 'another']) {
+      const answer = await scene.executor.authorize(scene.request, taskQueue);
+      expect(answer).toMatchObject({ ok: false, outcome: { status: 'unknown' } });
+      expect(answer).not.toHaveProperty('outcome.receipt');
+    }
+    const ran = await scene.executor.execute(scene.request);
+    expect(ran).toMatchObject({ status: 'unknown' });
+    expect(ran).not.toHaveProperty('receipt');
+    expect(await scene.settle({ report: await scene.report(done) })).toMatchObject({ ...done, receipt: expect.any(String) as string });
+  });
 });
+
+/** As the workflow reads it from what the executor returns. */
+function boundOutcomeOf(outcome: ExecutionOutcome): ExecutionOutcome {
+  return { ...boundOutcome(outcome, at), ...(outcome.receipt === undefined ? {} : { receipt: outcome.receipt }) };
+}
