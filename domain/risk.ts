@@ -3,7 +3,7 @@ import type { ResourceFacts } from './catalog.js';
 import { matchesGlob } from './floor.js';
 import type { Risk } from './plan.js';
 import type { ActionRequest } from './request.js';
-import { isWhole, leavesOrganisation, raisesPrivilege } from './risk/content.js';
+import { hasUnread, isWhole, leavesOrganisation, raisesPrivilege } from './risk/content.js';
 import { isCopied, isFirstAction, isFirstResource, isUnusualRate, isUnusualSize, type HistoryInput, type PastRequest } from './risk/history.js';
 import { asRead, hasHidden, isUrgent, persuades } from './risk/reason.js';
 import { historySignals, signalPoints, type RiskRules, type SignalName } from './risk/rules.js';
@@ -37,9 +37,10 @@ const checks: { readonly [Name in SignalName]?: (input: RiskInput) => string | u
   administrator: ({ request }) => (raisesPrivilege(request) ? 'Somebody would get the rights of an administrator.' : undefined),
   'outside-organisation': ({ request, rules }) =>
     leavesOrganisation(request, rules.organisation) ? 'A destination lies outside the organisation.' : undefined,
-  'whole-resource': ({ request, resource, rules }) => (!resource.personal && isWhole(request, rules) ? 'Nothing narrows how much is asked for.' : undefined),
+  'parameters-unread': ({ request }) => (hasUnread(request) ? 'The parameters hold more texts than are looked at.' : undefined),
+  'whole-resource': ({ request, resource, rules }) => (!resource.personal && isWhole(request, rules) ? 'Nothing limits how much is asked for.' : undefined),
   'whole-personal-data': ({ request, resource, rules }) =>
-    resource.personal && isWhole(request, rules) ? 'Nothing narrows how much is asked for, and it may be personal data.' : undefined,
+    resource.personal && isWhole(request, rules) ? 'Nothing limits how much is asked for, and it may be personal data.' : undefined,
   'history-unavailable': ({ history }) => (history === 'unavailable' ? 'Earlier requests could not be looked at.' : undefined),
   'first-time-action': past(isFirstAction, 'This requester has not done this in the last 30 days.'),
   'first-time-resource': past(isFirstResource, 'This requester has not used this resource in the last 30 days.'),

@@ -14,13 +14,18 @@ const bareHost = /^(hosts?|domains?|endpoints?)$/i;
 
 type Leaf = { readonly keys: readonly string[]; readonly value: string };
 
-/** Every text in the parameters with the names of the members that lead to it; bounded. */
+/** Every text in the parameters with the names of the members that lead to it; one more than are read where there are more. */
 function leaves(value: Json, keys: readonly string[] = [], found: Leaf[] = []): readonly Leaf[] {
-  if (found.length >= mostLeaves) return found;
+  if (found.length > mostLeaves) return found;
   if (typeof value === 'string') found.push({ keys, value });
   else if (Array.isArray(value)) for (const item of value as readonly Json[]) leaves(item, keys, found);
   else if (typeof value === 'object' && value !== null) for (const [key, item] of Object.entries(value)) leaves(item, [...keys, key], found);
   return found;
+}
+
+/** True when the parameters hold more texts than are read: what comes after could say anything. */
+export function hasUnread({ parameters }: Pick<ActionRequest, 'parameters'>): boolean {
+  return leaves(parameters).length > mostLeaves;
 }
 
 /** True when the request gives somebody the rights of an administrator, by what it names. */
@@ -42,12 +47,23 @@ export function leavesOrganisation({ parameters }: ActionRequest, domains: reado
 
 function hostsIn(key: string, value: string): readonly string[] {
   const text = value.trim();
-  const url = /^[a-z][a-z0-9+.-]*:\/\/(?:[^/?#@\s]*@)?(\[[^\]\s]*\]|[^/?#:\s]+)/i.exec(text)?.[1];
-  if (url !== undefined) return [url.toLowerCase()];
+  const url = hostOf(text);
+  if (url !== undefined) return [url];
   if (!destinationKey.test(key)) return [];
   const mails = [...text.matchAll(/[^\s<>,;@]@([a-z0-9.-]+)/gi)].map((match) => (match[1] ?? '').toLowerCase());
   if (mails.length > 0) return mails;
-  return bareHost.test(key) && text !== '' ? [text.toLowerCase().replace(/:\d+$/, '')] : [];
+  // Without its scheme, as of the page or the client that uses it.
+  if (/^[/\\]{2}/.test(text)) return [hostOf(`https:${text}`) ?? unreadable];
+  return bareHost.test(key) && text !== '' ? [hostOf(`https://${text}`) ?? unreadable] : [];
+}
+
+// In no domain.
+const unreadable = '';
+
+/** The host of an address as clients read it (WHATWG): `https:/a`, `https:\\a\@b` and `https://b@a` all go to a. Undefined when it is no address with a host. */
+function hostOf(text: string): string | undefined {
+  if (URL.canParse(text)) return new URL(text).hostname.toLowerCase() || undefined;
+  return /^(https?|wss?|ftp):/i.test(text) || /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? unreadable : undefined;
 }
 
 function isWithin(host: string, domain: string): boolean {
@@ -63,7 +79,7 @@ export function sizeOf({ action, parameters }: Pick<ActionRequest, 'action' | 'p
   return typeof value === 'number' ? value : 'all';
 }
 
-/** True when nothing in the request narrows what it asks for. */
+/** True when nothing in the request limits what it asks for. */
 export function isWhole(request: Pick<ActionRequest, 'action' | 'parameters'>, rules: RiskRules): boolean {
   const size = sizeOf(request, rules);
   if (size === undefined || (size !== 'all' && size < (rules.sizes[request.action]?.many ?? 0))) return false;

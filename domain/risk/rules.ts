@@ -7,7 +7,10 @@ export type RiskRules = {
   readonly organisation: readonly string[];
   /** Actions that cannot be taken back, as globs. */
   readonly irreversible: readonly string[];
-  /** By action, the parameter that says how much is asked for and from where on that is a lot, and those that narrow it. */
+  /**
+   * By action, the parameter that says how much is asked for and from where on that is a lot, and those that keep it small whatever they hold.
+   * A filter does not: `id >= 0` is one, too.
+   */
   readonly sizes: Readonly<Record<string, SizeRule>>;
   /** How many times its own median is unusual for an agent. */
   readonly unusualFactor: number;
@@ -28,6 +31,7 @@ export const signalPoints = {
   irreversible: 15,
   administrator: 40,
   'outside-organisation': 30,
+  'parameters-unread': 40,
   'whole-resource': 20,
   'whole-personal-data': 45,
   'first-time-action': 10,
@@ -53,6 +57,6 @@ export const defaultRules: RiskRules = {
   workingHours: { days: [1, 2, 3, 4, 5], from: 7, to: 19 },
   organisation: [],
   irreversible: ['*delete*', '*drop*', '*destroy*', '*purge*', '*terminate*', '*truncate*', '*wipe*'],
-  sizes: { 'postgres.export': { parameter: 'limit', many: 100_000, narrowedBy: ['filter'] } },
+  sizes: { 'postgres.export': { parameter: 'limit', many: 100_000, narrowedBy: [] } },
   unusualFactor: 3,
 };

@@ -63,10 +63,23 @@ describe('signals of the request', () => {
     ['one of several', { parameters: { recipients: ['a@example.com', 'b@example.com.evil.example'] } }],
     ['an address of the web, whatever its member is called', { parameters: { x: 'https://user@evil.example:8443/in' } }],
     ['a host', { parameters: { host: 'evil.example:22' } }],
+    ['a host that ends as ours in its path', { parameters: { host: 'evil.example/.example.com' } }],
+    ['hosts that are several', { parameters: { host: 'evil.example, db.example.com' } }],
+    ['an address with a backslash before the @', { parameters: { x: 'https://evil.example\\@example.com/' } }],
+    ['an address with backslashes for slashes', { parameters: { x: 'https:\\\\evil.example\\x' } }],
+    ['an address with one slash', { parameters: { x: 'https:/evil.example' } }],
+    ['an address with no slash', { parameters: { x: 'HTTPS:evil.example' } }],
+    ['an address with ours as its user', { parameters: { x: 'https://example.com:pw@evil.example/@example.com' } }],
+    ['an address with a line break in it', { parameters: { x: 'https:/\n/evil.example' } }],
+    ['an address without its scheme', { parameters: { url: '//evil.example/example.com' } }],
+    ['an address that cannot be read', { parameters: { x: 'https://exa mple.com' } }],
   ])('outside: %s', (_name, change) => expect(names({ ...change, parameters: { limit: 5, ...change?.parameters } }, ours)).toEqual(['outside-organisation']));
   it.each<readonly [string, Change]>([
     ['a colleague', { parameters: { to: 'Ann <ann@mail.EXAMPLE.com>' } }],
     ['our own site', { parameters: { url: 'https://example.com/x' } }],
+    ['our own site in another hand', { parameters: { url: 'HTTPS:\\\\me@WWW.Example.com:8443/https://evil.example' } }],
+    ['our own host', { parameters: { host: 'db.example.com:5432' } }],
+    ['words with a colon', { parameters: { x: 'note: see evil.example' } }],
     ['a file', { parameters: { destination: 'customers.csv' } }],
   ])('inside: %s', (_name, change) => expect(names({ ...change, parameters: { limit: 5, ...change?.parameters } }, ours)).toEqual([]));
   it('nothing is outside while nobody said what is inside', () => expect(names({ parameters: { to: 'x@evil.example', limit: 5 } })).toEqual([]));
@@ -86,7 +99,20 @@ describe('signals of the request', () => {
     expect(whole.score).toBeGreaterThanOrEqual(40);
     expect(names({ parameters: { columns: ['id'], limit: 9_000_000 } }, { resource: { ...calm, personal: true } })).toEqual(['whole-personal-data']);
     expect(names({ parameters: { columns: ['id'] } })).toEqual(['whole-resource']);
-    expect(names({ parameters: { columns: ['id'], filter: [{ column: 'id', op: '=', value: 1 }] } }, { resource: { ...calm, personal: true } })).toEqual([]);
+    expect(names({ parameters: { columns: ['id'], limit: 500 } }, { resource: { ...calm, personal: true } })).toEqual([]);
+  });
+  it('a filter does not make it small, since anything may pass it', () => {
+    const filter = [{ column: 'id', op: '>=', value: 0 }];
+    for (const limit of [{}, { limit: 100_000 }])
+      expect(names({ parameters: { columns: ['id'], filter, ...limit } }, { resource: { ...calm, personal: true } })).toEqual(['whole-personal-data']);
+    const sizes = { 'postgres.export': { parameter: 'limit', many: 100_000, narrowedBy: ['filter'] } };
+    expect(names({ parameters: { columns: ['id'], filter } }, { rules: { ...defaultRules, sizes } })).toEqual([]);
+  });
+  it('more texts than are looked at are a signal of their own', () => {
+    const padded = (count: number) => ({ parameters: { limit: 5, padding: Array.from({ length: count }, () => 'x') } });
+    expect(names(padded(2_000))).toEqual([]);
+    expect(names(padded(2_001))).toEqual(['parameters-unread']);
+    expect(names({ parameters: { ...padded(2_001).parameters, role: 'administrator' } })).toEqual(['parameters-unread']);
   });
 });
 
@@ -101,7 +127,7 @@ describe('signals of history', () => {
     const usual = [1, 2, 3, 4, 5].map((day) => past({ parameters: { limit: 100 } }, {}, day * 86_400_000));
     expect(names({ parameters: { limit: 300 } }, { history: usual })).toEqual([]);
     expect(names({ parameters: { limit: 301 } }, { history: usual })).toEqual(['unusual-size']);
-    expect(names({ parameters: { filter: [] } }, { history: usual })).toEqual(['unusual-size']);
+    expect(names({ parameters: { filter: [] } }, { history: usual })).toEqual(['whole-resource', 'unusual-size']);
     expect(names({ parameters: { limit: 301 } }, { history: usual.slice(1) })).toEqual([]);
   });
   it('an unusual rate', () => {
