@@ -37,7 +37,7 @@ const checks: { readonly [Name in SignalName]?: (input: RiskInput) => string | u
   administrator: ({ request }) => (raisesPrivilege(request) ? 'Somebody would get the rights of an administrator.' : undefined),
   'outside-organisation': ({ request, rules }) =>
     leavesOrganisation(request, rules.organisation) ? 'A destination lies outside the organisation.' : undefined,
-  'parameters-unread': ({ request }) => (hasUnread(request) ? 'The parameters hold more texts than are looked at.' : undefined),
+  'unread-parameters': ({ request }) => (hasUnread(request) ? 'The parameters hold more texts than are looked at.' : undefined),
   'whole-resource': ({ request, resource, rules }) => (!resource.personal && isWhole(request, rules) ? 'Nothing limits how much is asked for.' : undefined),
   'whole-personal-data': ({ request, resource, rules }) =>
     resource.personal && isWhole(request, rules) ? 'Nothing limits how much is asked for, and it may be personal data.' : undefined,

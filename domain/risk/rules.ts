@@ -31,7 +31,7 @@ export const signalPoints = {
   irreversible: 15,
   administrator: 40,
   'outside-organisation': 30,
-  'parameters-unread': 40,
+  'unread-parameters': 40,
   'whole-resource': 20,
   'whole-personal-data': 45,
   'first-time-action': 10,

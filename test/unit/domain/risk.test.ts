@@ -111,8 +111,8 @@ describe('signals of the request', () => {
   it('more texts than are looked at are a signal of their own', () => {
     const padded = (count: number) => ({ parameters: { limit: 5, padding: Array.from({ length: count }, () => 'x') } });
     expect(names(padded(2_000))).toEqual([]);
-    expect(names(padded(2_001))).toEqual(['parameters-unread']);
-    expect(names({ parameters: { ...padded(2_001).parameters, role: 'administrator' } })).toEqual(['parameters-unread']);
+    expect(names(padded(2_001))).toEqual(['unread-parameters']);
+    expect(names({ parameters: { ...padded(2_001).parameters, role: 'administrator' } })).toEqual(['unread-parameters']);
   });
 });
 
