@@ -163,7 +163,7 @@ describe('http.request', () => {
   it('previews without calling the target or telling values', async () => {
     const request = endpoint('v1/refunds', { method: 'POST', query: { token: 'secret-value' }, body: { amount: 42 } });
     const preview = await connector().preview!(request, contextOf());
-    expect(preview.facts[0]).toEqual({ label: 'Request', value: `POST ${echo.url}/v1/refunds` });
+    expect(preview.facts[0]).toEqual({ label: 'Request', value: `POST ${echo.url}/v1/refunds`, of: ['method'] });
     expect(preview.warnings).toHaveLength(2);
     expect(JSON.stringify(preview)).not.toMatch(/secret-value|42}/);
     expect(of(request.id)).toEqual([]);
