@@ -1,7 +1,10 @@
 import { isMap, isScalar, isSeq, type LineCounter, type Node } from 'yaml';
 import { parseYaml } from '../../config/load.js';
 import type { Directory } from '../../directory/port.js';
+import { CountersignError } from '../../domain/errors.js';
 import type { PolicyBundle } from '../bundle.js';
+import { resolveStages } from '../resolve-stages.js';
+import type { RouteStage } from '../routes.js';
 import { staff } from '../staffing.js';
 import { bare } from './expression.js';
 import type { Finding } from './finding.js';
@@ -71,7 +74,11 @@ export async function unsatisfiableRoutes(
   const report = (route: string, message: string) =>
     findings.push({ severity: 'error', code: 'unsatisfiable-route', file, line: places.get(route) ?? 1, message });
   for (const [route, stages] of bundle.routes) {
-    const { gap } = await staff(directory, stages, []);
+    // Who manages whom is open until somebody asks.
+    const open = stages.some(({ approvers, escalations }) =>
+      [approvers, ...escalations.map((step) => step.approvers)].some((set) => set.managerOf !== undefined),
+    );
+    const gap = open ? undefined : await gapIn(directory, stages);
     if (gap !== undefined) {
       report(route, `nobody can pass the route "${route}", whoever asks: ${gap}`);
       continue;
@@ -79,12 +86,27 @@ export async function unsatisfiableRoutes(
     const users = policies.filter((policy) => policy.review === route);
     const failing = new Map<string, string[]>();
     for (const asker of askers.filter((candidate) => users.some((policy) => admits(policy, candidate)))) {
-      const { gap: short } = await staff(directory, stages, asker.excluded);
+      const short = await gapIn(directory, stages, asker);
       if (short !== undefined) failing.set(short, [...(failing.get(short) ?? []), `${asker.id} (${asker.because})`]);
     }
     for (const [short, who] of failing) report(route, `nobody can pass the route "${route}" when it is asked for by ${listed(who)}: ${short}`);
   }
   return findings;
+}
+
+/** Why these stages cannot be passed, settled as at run time for whoever asks. */
+async function gapIn(directory: Directory, stages: readonly RouteStage[], asker?: Asker): Promise<string | undefined> {
+  const person = (id: string | undefined) => (id === undefined ? undefined : directory.person(id));
+  const owner = asker?.kind === 'agent' ? await person((await directory.agent(asker.id))?.owner) : undefined;
+  const requester = asker?.kind === 'person' ? await person(asker.id) : undefined;
+  const asking = { ...(owner === undefined ? {} : { owner }), ...(requester === undefined ? {} : { requester }) };
+  const excluded = asker?.excluded ?? [];
+  try {
+    return (await staff(directory, await resolveStages(directory, stages, asking, excluded), excluded)).gap;
+  } catch (error) {
+    if (error instanceof CountersignError && error.code === 'route-unsatisfiable') return error.detail;
+    throw error;
+  }
 }
 
 /** Routes that no policy asks for. */

@@ -49,6 +49,20 @@ describe('countersign policy check', () => {
     expect(code).toBe(0);
   });
 
+  it('asks for managers by whoever asks, as at run time', async () => {
+    const routes = (text: string) =>
+      text
+        .replace('approvers: { people: [bob] }', 'approvers: { manager_of: owner }')
+        .replace('after: 20s, approvers: { groups: [g-security] }', 'after: 20s, approvers: { manager_of: owner }');
+    const managed = await check({
+      'routes.yaml': routes,
+      'directory.yaml': (text) => text.replace('name: Dave Diallo\n', 'name: Dave Diallo\n    manager: carol\n'),
+    });
+    expect(managed.lines.filter((line) => line.includes('error:'))).toEqual([]);
+    const nobody = await check({ 'routes.yaml': routes });
+    expect(nobody.lines.join('\n')).toMatch(/nobody can pass the route "orders" when it is asked for by invoice-bot \(owned by dave\)/);
+  });
+
   it('takes warnings for errors when told to', async () => expect((await check({}, '--strict')).code).toBe(1));
 
   it('answers in JSON', async () => {
